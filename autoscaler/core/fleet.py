@@ -1,0 +1,82 @@
+"""What the decision needs to know of the configuration, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from autoscaler.core.model import key_of
+from autoscaler.core.proposals import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPolicy:
+    """A policy and the name it is known by: the stem of its file."""
+
+    name: str
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class SignalRule:
+    """How a signal may be read by the decision."""
+
+    max_age_s: float = 60.0
+    exists_at_zero: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One scalable thing at one provider."""
+
+    service: str
+    name: str
+    provider: str
+    capacity_per_replica: float
+    max_replicas: int
+    min_replicas: int = 0
+    control: Literal["pin", "floor"] = "pin"
+    start_up_s: float = 180.0
+
+    @property
+    def key(self) -> str:
+        """Its name in snapshots and memory."""
+        return key_of(self.service, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What users call: signals, policies and promises over interchangeable deployments."""
+
+    name: str
+    policies: tuple[NamedPolicy, ...]
+    deployments: tuple[Deployment, ...]
+    signals: Mapping[str, SignalRule] = field(default_factory=dict)
+    mode: Literal["act", "observe"] = "act"
+    fallback_replicas: int | None = None
+    blind_after_s: float = 300.0
+    stabilise_down_s: float = 300.0
+    budget_usd_per_hour: float | None = None
+    priority: int = 0
+    baseline_replicas: int | None = None  # None: the sum of min_replicas
+    step_up_replicas_max: int | None = None
+    step_down_replicas_max: int | None = None
+    step_period_s: float = 60.0
+    cooldown_s: float = 0.0
+    drift_hold_s: float = 600.0
+    switch_payback_s: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Everything that is configured for the decision, over all services.
+
+    ``fixed_prices`` are the configuration's own, by ``"provider/gpu_type"``: they win and never age.
+    """
+
+    services: Mapping[str, Service]
+    interval_s: float = 15.0
+    budget_usd_per_hour: float | None = None
+    fixed_prices: Mapping[str, float] = field(default_factory=dict)
+    config_hash: str = ""
