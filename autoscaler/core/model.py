@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 
 class Phase(StrEnum):
@@ -180,7 +180,7 @@ class Snapshot:
     prices: Mapping[str, Price] = field(default_factory=dict)
     human: Human | None = None
     outcomes: tuple[Outcome, ...] | None = None
-    clock_back: bool = False  # the wall clock was set back; ``at`` went on from the monotonic clock
+    clock: Literal["back", "ahead"] | None = None  # the wall clock jumped; ``at`` never goes back
 
 
 def key_of(service: str, deployment: str) -> str:
@@ -236,6 +236,7 @@ class DeploymentEvidence:
     price_usd_per_gpu_hour: float | None
     price_age_s: float | None
     usd_per_replica_hour: float | None
+    start_up_p50_s: float
     start_up_p90_s: float
     obstacle: str | None  # why no write, or no increase, goes there
     steps: tuple[Step, ...] = ()

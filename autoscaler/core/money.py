@@ -1,0 +1,58 @@
+"""Prices, and what replicas cost, in integer micro-USD so that sums are exact and plans repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from autoscaler.core.fleet import Deployment, Fleet
+from autoscaler.core.memory import DeploymentMemory
+from autoscaler.core.model import Price
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaPrice:
+    """What one replica of one deployment costs per hour.
+
+    ``micro_usd`` None: never known. ``age_s`` is 0 for a price fixed in the configuration, which never ages.
+    """
+
+    micro_usd: int | None
+    usd_per_gpu_hour: float | None
+    age_s: float | None
+
+
+UNKNOWN = ReplicaPrice(None, None, None)
+
+
+def replica_price(
+    deployment: Deployment,
+    memory: DeploymentMemory | None,
+    prices: Mapping[str, Price],
+    fleet: Fleet,
+    at: float,
+) -> ReplicaPrice:
+    """Price of one replica now: the configuration's, else the last one seen, else unknown."""
+    if memory is None or memory.last.gpu_type is None:
+        return UNKNOWN
+    key = f"{deployment.provider}/{memory.last.gpu_type}"
+    gpus = memory.last.gpus_per_replica or 1
+    fixed = fleet.fixed_prices.get(key)
+    if fixed is not None:
+        return ReplicaPrice(micro_usd(fixed * gpus), fixed, 0.0)
+    price = prices.get(key)
+    if price is None:
+        return UNKNOWN
+    return ReplicaPrice(
+        micro_usd(price.usd_per_gpu_hour * gpus), price.usd_per_gpu_hour, max(0.0, at - price.at)
+    )
+
+
+def micro_usd(usd: float) -> int:
+    """USD as whole millionths."""
+    return round(usd * 1_000_000)
+
+
+def usd(micro: int) -> float:
+    """Millionths as USD."""
+    return micro / 1_000_000

@@ -1,0 +1,117 @@
+"""Frozen dataclasses to JSON values and back, leaving out what equals its default.
+
+For the journal's own records (plans, checkpoints): written and read by this program, so a value of a
+wrong shape is a damaged record, and raises.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from enum import Enum
+from functools import cache
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+
+
+def pack(value: Any) -> Any:
+    """A JSON value; dataclasses become objects without their default fields."""
+    kind = type(value)
+    if kind in _PLAIN or isinstance(value, str):
+        return value.value if isinstance(value, Enum) else value
+    if is_dataclass(value):
+        packed: dict[str, Any] = {}
+        for name, default in _fields(kind):
+            item = getattr(value, name)
+            if item is default or item == default:
+                continue
+            packed[name] = pack(item)
+        return packed
+    if isinstance(value, Mapping):
+        return {str(k): pack(v) for k, v in value.items()}
+    return [pack(item) for item in value]
+
+
+_PLAIN = frozenset({int, float, bool, type(None), str})
+
+
+@cache
+def _fields(kind: type) -> tuple[tuple[str, Any], ...]:
+    found = []
+    for f in fields(kind):
+        default = f.default
+        if default is MISSING and f.default_factory is not MISSING:
+            default = f.default_factory()
+        found.append((f.name, default))
+    return tuple(found)
+
+
+def unpack(kind: type[T], value: Any) -> T:
+    """The value of this type that ``pack`` made.
+
+    Raises: ValueError, TypeError or KeyError for anything else.
+    """
+    result: T = _reader(kind)(value)
+    return result
+
+
+@cache
+def _reader(kind: Any) -> Callable[[Any], Any]:
+    origin = get_origin(kind)
+    if origin in (Union, types.UnionType):
+        return _union(kind)
+    if origin is tuple:
+        args = get_args(kind)
+        if len(args) == 2 and args[1] is Ellipsis:
+            item = _reader(args[0])
+            return lambda value: tuple(item(v) for v in value)
+        readers = tuple(_reader(a) for a in args)
+        return lambda value: tuple(r(v) for r, v in zip(readers, value, strict=True))
+    if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
+        item = _reader(get_args(kind)[1])
+        return lambda value: {k: item(v) for k, v in value.items()}
+    if origin is Literal or kind is Any:
+        return lambda value: value
+    if isinstance(kind, type) and is_dataclass(kind):
+        return _dataclass(kind)
+    if isinstance(kind, type) and issubclass(kind, tuple):  # a named tuple
+        return lambda value: kind(*value)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return kind
+    return _scalar(kind)
+
+
+def _scalar(kind: Any) -> Callable[[Any], Any]:
+    if kind is float:
+        return float
+    if kind in (int, str, bool):
+
+        def read(value: Any) -> Any:
+            if not isinstance(value, kind):
+                raise ValueError(f"expected {kind.__name__}, found {type(value).__name__}")
+            return value
+
+        return read
+    return lambda value: value
+
+
+def _union(kind: Any) -> Callable[[Any], Any]:
+    options = [a for a in get_args(kind) if a is not type(None)]
+    if len(options) != 1:
+        raise TypeError(f"cannot read a choice of {options}")
+    inner = _reader(options[0])
+    return lambda value: None if value is None else inner(value)
+
+
+def _dataclass(kind: type) -> Callable[[Any], Any]:
+    hints = get_type_hints(kind)
+    readers = {f.name: _reader(hints[f.name]) for f in fields(kind)}
+
+    def read(value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            raise ValueError(f"expected an object for {kind.__name__}, found {type(value).__name__}")
+        return kind(**{name: readers[name](item) for name, item in value.items() if name in readers})
+
+    return read

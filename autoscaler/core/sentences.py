@@ -1,0 +1,316 @@
+"""What was decided, in words: reason codes, sentences and evidence."""
+
+from __future__ import annotations
+
+from autoscaler.core.case import Case, Site
+from autoscaler.core.exact import replicas_needed
+from autoscaler.core.fleet import Fleet
+from autoscaler.core.limits import UNLIMITED, Limits
+from autoscaler.core.model import (
+    Decision,
+    DeploymentEvidence,
+    Opinion,
+    ReplicaRange,
+    ServiceEvidence,
+    Step,
+    exactly,
+)
+from autoscaler.core.money import micro_usd, usd
+from autoscaler.core.need import Voice
+from autoscaler.core.start_up import start_up_s
+
+
+def decisions_of(case: Case, fleet: Fleet) -> list[Decision]:
+    """One decision per deployment, holds too, by name."""
+    decisions = []
+    for site in sorted(case.sites, key=lambda s: s.deployment.name):
+        if site.observed is None:
+            decisions.append(
+                Decision(
+                    case.service.name, site.deployment.name, None, None, "provider_error", site.obstacle_text
+                )
+            )
+            continue
+        reason, why = _reason(case, site)
+        range_from = site.observed.replicas
+        range_to = _range_to(case, site, fleet)
+        assert range_from is not None
+        decisions.append(
+            Decision(
+                case.service.name, site.deployment.name, site.now, site.to, reason, why, range_from, range_to
+            )
+        )
+    return decisions
+
+
+# --- ranges -------------------------------------------------------------------------------------
+
+
+def _range_to(case: Case, site: Site, fleet: Fleet) -> ReplicaRange:
+    """The range to write: exact under ``pin``; under ``floor`` up to what ceilings and budget afford."""
+    assert site.observed is not None
+    seen = site.observed.replicas
+    assert seen is not None
+    if site.deployment.control == "pin":
+        if site.to == site.now and (site.reason or site.fixed or case.paused is not None):
+            return seen  # A guard holds it: the range stays, whatever it is.
+        return exactly(site.to)
+    if site.fixed or case.paused == "both":
+        return seen
+    running = max(site.to, min(site.billed, seen.maximum))
+    top = min(site.limits.ceiling, case.limits.total.ceiling)
+    top = max(site.to, min(top, max(_affordable_max(case, site, fleet), running)))
+    if case.paused == "down":
+        top = max(top, seen.maximum)
+    return ReplicaRange(site.to, min(top, site.deployment.max_replicas) if site.to <= site.deployment.max_replicas else site.to)
+
+
+def _affordable_max(case: Case, site: Site, fleet: Fleet) -> int:
+    """How many replicas the budgets hold; a floor-mode deployment is its service's only one."""
+    price = site.price.micro_usd
+    budgets = [b for b in (case.service.budget_usd_per_hour, fleet.budget_usd_per_hour) if b is not None]
+    if not budgets:
+        return UNLIMITED
+    if not price:
+        return site.to
+    return micro_usd(min(budgets)) // price
+
+
+# --- reasons ------------------------------------------------------------------------------------
+
+
+def _reason(case: Case, site: Site) -> tuple[str, str]:
+    if site.reason:
+        return site.reason, _sentence(_need_text(case), site.text)
+    if site.obstacle is not None and site.fixed:
+        return site.obstacle, site.obstacle_text
+    if case.paused == "both":
+        return "paused", case.pause_text
+    if site.gives_back_overdue and site.to < site.now:
+        return "overdue", f"{site.overdue} overdue replicas are given back to make room elsewhere"
+    if case.budget_bound and site.to == site.now:
+        return "budget", _sentence(_need_text(case), case.budget_text)
+    if site.overdue:
+        return "overdue", f"{site.overdue} of {site.asked} replicas are overdue"
+    if case.move and site.to != site.now and site.to != _stays(case, site):
+        return "moving", _sentence(_need_text(case), f"moving pays: {case.move}")
+    limit = _limit(case, site)
+    if limit is not None:
+        return limit
+    if site.no_increase and site.obstacle is not None and _is_short(case):
+        return site.obstacle, _sentence(_need_text(case), site.obstacle_text)
+    return _need_reason(case, site)
+
+
+def _stays(case: Case, site: Site) -> int:
+    for other, count in zip(case.sites, case.stays, strict=True):
+        if other is site:
+            return count
+    return site.now
+
+
+def _limit(case: Case, site: Site) -> tuple[str, str] | None:
+    """The floor or ceiling that set the number; at a tie the floor, then the ceiling, then the need."""
+    budget_beaten = _beats_budget(case, site)
+    total = case.limits.total
+    count = sum(s.to for s in case.sites)
+    if site.limits.floor > 0 and site.to == site.limits.floor and _is_spare(case, site):
+        text = _sentence(_need_text(case), site.limits.floor_text)
+        return ("floor_over_budget" if budget_beaten else site.limits.floor_reason), text
+    if total.floor > 0 and count <= total.floor and _is_spare(case, site):
+        text = _sentence(_need_text(case), total.floor_text)
+        return ("floor_over_budget" if budget_beaten else total.floor_reason), text
+    if site.to == site.limits.ceiling and _reaches(case, site, site.limits):
+        return site.limits.ceiling_reason, _sentence(_need_text(case), site.limits.ceiling_text)
+    if count >= total.ceiling and _reaches(case, site, total):
+        return total.ceiling_reason, _sentence(_need_text(case), total.ceiling_text)
+    return None
+
+
+def _beats_budget(case: Case, site: Site) -> bool:
+    if site.to <= site.now or case.service.budget_usd_per_hour is None:
+        return False
+    cost = sum((s.price.micro_usd or 0) * max(s.to, s.billed) for s in case.sites)
+    return cost > micro_usd(case.service.budget_usd_per_hour)
+
+
+def _is_spare(case: Case, site: Site) -> bool:
+    """Whether a floor holds this number: the need alone asks for no more than this, alone or together."""
+    if len(case.sites) == 1:
+        return _needed(case, site) <= site.to
+    others = sum(s.to * s.capacity for s in case.sites if s is not site)
+    return others + (site.to - 1) * site.capacity >= case.need.amount and _weak(case) < sum(
+        s.to for s in case.sites
+    )
+
+
+def _reaches(case: Case, site: Site, limits: Limits) -> bool:
+    """Whether a ceiling holds this number: the need alone would take as much or more."""
+    if limits.ceiling >= UNLIMITED:
+        return False
+    if len(case.sites) == 1:
+        return _needed(case, site) >= site.to and (_needed(case, site) > 0 or limits.ceiling < site.now)
+    carried = sum(s.to * s.capacity for s in case.sites)
+    return carried < case.need.amount or sum(s.to for s in case.sites) < _weak(case) or (
+        site.to < site.now and limits.ceiling < site.now
+    )
+
+
+def _is_short(case: Case) -> bool:
+    return sum(s.to * s.capacity for s in case.sites) < case.need.amount
+
+
+def _weak(case: Case) -> int:
+    return max((f.replicas for f in case.need.floors if not f.holds_only), default=0)
+
+
+def _needed(case: Case, site: Site) -> int:
+    """Replicas that the need, with its weak floors, asks of a service's only deployment."""
+    needed = replicas_needed(case.need.amount, site.capacity) if case.need.amount > 0 else 0
+    for floor in case.need.floors:
+        needed = max(needed, min(floor.replicas, site.now) if floor.holds_only else floor.replicas)
+    return needed
+
+
+def _need_reason(case: Case, site: Site) -> tuple[str, str]:
+    """The need set the number: by its policy, or by one of the rules that keep it up."""
+    need = case.need
+    count = sum(s.to for s in case.sites)
+    for floor in reversed(need.floors):
+        if count > 0 and count <= floor.replicas and _covers_without(case, site):
+            return floor.reason, floor.text
+    if need.keeps_set and site.to == site.now and _is_kept(case, site):
+        return need.keep_reason, _need_text(case)
+    if site.keep and site.to <= site.keep and _is_idle(case, site):
+        return "stabilised", _sentence(_need_text(case), f"{site.keep} were set when watching resumed and stay for one window")
+    if need.reason == "stabilised":
+        if need.want is not None and not _want_is_less(case, site):
+            return "hold", _need_text(case)
+        return "stabilised", _need_text(case)
+    if site.to == site.now and need.reason != "blind":
+        return "hold", _need_text(case)
+    if need.reason == "hold":
+        return _quiet_reason(case), _need_text(case)
+    return need.reason, _need_text(case)
+
+
+def _quiet_reason(case: Case) -> str:
+    """A change with neither want nor limit: what the service rests at."""
+    return "baseline" if not any(n.policy.demand for n in case.service.policies) else "stabilised"
+
+
+def _covers_without(case: Case, site: Site) -> bool:
+    others = sum(s.to * s.capacity for s in case.sites if s is not site)
+    return site.to > 0 and others + (site.to - 1) * site.capacity >= case.need.amount
+
+
+def _is_idle(case: Case, site: Site) -> bool:
+    return site.to > 0 and _covers_without(case, site)
+
+
+def _is_kept(case: Case, site: Site) -> bool:
+    """Whether what is known of the demand would have given replicas back."""
+    want = case.need.want
+    if want is None or case.need.blind:
+        return True
+    others = sum(s.to * s.capacity for s in case.sites if s is not site)
+    return site.to > 0 and others + (site.to - 1) * site.capacity >= want
+
+
+def _want_is_less(case: Case, site: Site) -> bool:
+    """Whether this tick's want alone would need fewer replicas."""
+    want = case.need.want or 0.0
+    others = sum(s.to * s.capacity for s in case.sites if s is not site)
+    return site.to > 0 and others + (site.to - 1) * site.capacity >= want
+
+
+def _need_text(case: Case) -> str:
+    text = case.need.text
+    if "{supply}" not in text:
+        return text
+    return text.replace("{supply}", supply_text(case))
+
+
+def supply_text(case: Case) -> str:
+    """How many replicas the need comes to, in words: "5 replicas of 16"."""
+    if len(case.sites) > 1:
+        return f"capacity {case.need.amount:g}"
+    site = case.sites[0]
+    count = replicas_needed(case.need.amount, site.capacity) if case.need.amount > 0 else 0
+    return f"{count} replica{'' if count == 1 else 's'} of {site.capacity:g}"
+
+
+def _sentence(need: str, limit: str) -> str:
+    return f"{need}; {limit}" if limit and need else (limit or need)
+
+
+# --- evidence -----------------------------------------------------------------------------------
+
+
+def evidence_of(case: Case) -> ServiceEvidence:
+    """The facts that another needs to check the decisions, and a person to believe them."""
+    need = case.need
+    total = case.limits.total
+    return ServiceEvidence(
+        demand=need.demand,
+        want=need.want,
+        need=need.amount,
+        need_reason=need.reason,
+        blind=need.blind,
+        floor=total.floor,
+        ceiling=min(total.ceiling, sum(s.limits.ceiling for s in case.sites)),
+        forced_ceiling=min(total.forced_ceiling, sum(s.limits.forced_ceiling for s in case.sites)),
+        paused=case.paused,
+        overridden=case.overridden,
+        opinions=tuple(_opinion(voice, case) for voice in case.voices),
+        deployments={site.deployment.name: _site_evidence(case, site) for site in case.sites},
+        usd_per_hour=_cost(case),
+        notes=(*((case.move,) if case.move else ()), *case.notes),
+    )
+
+
+def _opinion(voice: Voice, case: Case) -> Opinion:
+    p = voice.proposal
+    reason = p.reason
+    if "{supply}" in reason:
+        reason = reason.replace("{supply}", f"capacity {p.want:g}" if p.want is not None else "capacity")
+    del case
+    return Opinion(voice.name, voice.kind, p.deployment, p.want, p.at_least, p.at_most, p.blind, reason)
+
+
+def _cost(case: Case) -> float | None:
+    """USD per hour of what is there; None where a price was never known."""
+    micro = 0
+    for site in case.sites:
+        if site.billed == 0:
+            continue
+        if site.price.micro_usd is None:
+            return None
+        micro += site.price.micro_usd * site.billed
+    return usd(micro)
+
+
+def _site_evidence(case: Case, site: Site) -> DeploymentEvidence:
+    memory = site.memory
+    limits = site.limits
+    per_replica = site.price.micro_usd
+    return DeploymentEvidence(
+        replicas_set=site.now if memory is not None else None,
+        replicas_ready=memory.ready if memory is not None else None,
+        replicas_starting=memory.starting if memory is not None else 0,
+        replicas_overdue=site.overdue,
+        floor=limits.floor,
+        ceiling=limits.ceiling,
+        forced_ceiling=limits.forced_ceiling,
+        override_floor=limits.override_floor,
+        price_usd_per_gpu_hour=site.price.usd_per_gpu_hour,
+        price_age_s=site.price.age_s,
+        usd_per_replica_hour=usd(per_replica) if per_replica is not None else None,
+        start_up_p50_s=start_up_s(site.deployment, memory, 0.5),
+        start_up_p90_s=start_up_s(site.deployment, memory, 0.9),
+        obstacle=site.obstacle or (site.reason or None),
+        steps=tuple(site.steps) if site.steps else _NO_STEPS,
+    )
+
+
+_NO_STEPS: tuple[Step, ...] = ()

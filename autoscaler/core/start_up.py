@@ -1,0 +1,56 @@
+"""Learned start-up times and the deadlines that follow from them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from autoscaler.core.fleet import Deployment
+from autoscaler.core.memory import HOUR_S, SAMPLES_MIN, DeploymentMemory
+
+
+def quantile(samples: Sequence[float], share: float) -> float:
+    """The smallest sample that at least ``share`` of them do not exceed (nearest rank).
+
+    Raises: ValueError for no samples.
+    """
+    if not samples:
+        raise ValueError("a quantile needs at least one sample")
+    rank = max(1, math.ceil(share * len(samples) - 1e-9))
+    return sorted(samples)[rank - 1]
+
+
+def start_up_s(deployment: Deployment, memory: DeploymentMemory | None, share: float) -> float:
+    """Start-up time in seconds: the prior until enough samples were seen, then their quantile."""
+    if memory is None or len(memory.start_ups_s) < SAMPLES_MIN:
+        return deployment.start_up_s
+    return quantile(memory.start_ups_s, share)
+
+
+def deadline_s(deployment: Deployment, memory: DeploymentMemory | None, interval_s: float) -> float:
+    """How long a starting replica counts as capacity: max(2 x p90, 8 x interval), in seconds."""
+    return max(2.0 * start_up_s(deployment, memory, 0.9), 8.0 * interval_s)
+
+
+def repeated_deadline_s(first_s: float, repeats: int) -> float:
+    """The deadline after ``repeats`` repetitions: doubling to an hour, never below the first."""
+    return max(first_s, min(first_s * 2.0 ** min(repeats, 12), HOUR_S))
+
+
+def overdue(memory: DeploymentMemory, at: float) -> int:
+    """Replicas that were asked for and do not serve although their deadline has passed."""
+    late = 0
+    for batch in memory.batches:
+        if batch.deadline < at:
+            late = max(late, batch.count)
+    return max(0, min(late, asked(memory)) - memory.ready)
+
+
+def asked(memory: DeploymentMemory) -> int:
+    """The count last asked for: what is set, or an accepted increase that is not read back yet."""
+    count = memory.replicas_set
+    if memory.intents:
+        newest = memory.intents[-1]
+        if newest.accepted and newest.range_to.minimum > count:
+            count = newest.range_to.minimum
+    return count

@@ -1,0 +1,158 @@
+"""What each policy sees, and what the policies of one service say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from autoscaler.core.fleet import Fleet, Service
+from autoscaler.core.memory import DeploymentMemory, Memory, ServiceMemory
+from autoscaler.core.model import Absence, Reading, Sample, Snapshot
+from autoscaler.core.money import ReplicaPrice, replica_price
+from autoscaler.core.need import Voice
+from autoscaler.core.proposals import DeploymentView, Preference, Proposal, View
+from autoscaler.core.start_up import start_up_s
+
+_NOTHING: Mapping[str, Reading] = {}
+
+
+def stale_text(age_s: float, max_age_s: float) -> str:
+    """How a person reads that a sample is too old."""
+    return f"stale: {age_s:.0f} s old, {max_age_s:.0f} s allowed"
+
+
+def split_readings(
+    service: Service, readings: Mapping[str, Reading], at: float
+) -> tuple[Mapping[str, Sample], Mapping[str, str]]:
+    """Fresh samples, and why the other configured signals are absent. A sample from the future by more
+    than its ``max_age_s`` is as useless as an old one."""
+    fresh: dict[str, Sample] = {}
+    missing: dict[str, str] = {}
+    for name, rule in service.signals.items():
+        reading = readings.get(name)
+        if reading is None:
+            missing[name] = "missing"
+        elif isinstance(reading, Absence):
+            missing[name] = f"{reading.reason}: {reading.detail}" if reading.detail else reading.reason
+        else:
+            age_s = at - reading.at
+            if age_s > rule.max_age_s:
+                missing[name] = stale_text(age_s, rule.max_age_s)
+            elif -age_s > rule.max_age_s:
+                missing[name] = f"dated {-age_s:.0f} s in the future"
+            else:
+                fresh[name] = reading
+    return fresh, missing
+
+
+def view_of(
+    service: Service,
+    memory: Memory,
+    snapshot: Snapshot,
+    prices: tuple[ReplicaPrice, ...],
+) -> View:
+    """The service's slice of the snapshot. Needs memory that has absorbed this snapshot."""
+    known = memory.services[service.name]
+    fresh, missing = split_readings(
+        service, snapshot.signals.get(service.name, _NOTHING), snapshot.at
+    )
+    deployments: list[DeploymentView] = []
+    ready: int | None = 0
+    p50_s = p90_s = 0.0
+    for deployment, price in zip(service.deployments, prices, strict=True):
+        was = memory.deployments.get(deployment.key)
+        deployments.append(
+            DeploymentView(
+                name=deployment.name,
+                provider=deployment.provider,
+                gpu_type=was.last.gpu_type if was else None,
+                gpus_per_replica=was.last.gpus_per_replica if was else None,
+                capacity_per_replica=deployment.capacity_per_replica,
+                replicas_set=was.replicas_set if was else None,
+                replicas_ready=was.ready if was else None,
+                price_usd_per_gpu_hour=price.usd_per_gpu_hour,
+                price_age_s=price.age_s,
+            )
+        )
+        ready = _add_ready(ready, was)
+        p50_s = max(p50_s, start_up_s(deployment, was, 0.5))
+        p90_s = max(p90_s, start_up_s(deployment, was, 0.9))
+    return View(
+        service=service.name,
+        at=snapshot.at,
+        signals=fresh,
+        missing=missing,
+        exists_at_zero=exists_at_zero(service),
+        history=known.history,
+        deployments=tuple(deployments),
+        replicas_ready=ready,
+        start_up_p50_s=p50_s,
+        start_up_p90_s=p90_s,
+    )
+
+
+def exists_at_zero(service: Service) -> frozenset[str]:
+    """Signals that exist while no replica runs."""
+    return frozenset(name for name, rule in service.signals.items() if rule.exists_at_zero)
+
+
+def _add_ready(total: int | None, was: DeploymentMemory | None) -> int | None:
+    """Ready replicas so far; a deployment that was never seen makes the sum unknown."""
+    if total is None or was is None:
+        return None
+    return total + was.ready
+
+
+def voices_of(service: Service, view: View, known: ServiceMemory) -> tuple[Voice, ...]:
+    """What every policy says. A policy that breaks is blind, by name, and hurts no other."""
+    voices: list[Voice] = []
+    for named in service.policies:
+        policy = named.policy
+        state = known.policies.get(named.name)
+        try:
+            proposals = policy.propose(with_state(view, state) if state else view)
+        except Exception as error:  # noqa: BLE001 - another's code; its failure is one more absence
+            proposals = (Proposal(f"policy {named.name} failed: {type(error).__name__}", blind=True),)
+        voices.extend(Voice(named.name, policy.kind, proposal) for proposal in proposals)
+        if policy.demand and not any(p.blind or p.want is not None for p in proposals):
+            silent = Proposal(f"policy {named.name} said nothing about demand", blind=True)
+            voices.append(Voice(named.name, policy.kind, silent))
+    return tuple(voices)
+
+
+def with_state(view: View, state: Mapping[str, object]) -> View:
+    """The view with a policy's own learned state in it."""
+    return View(
+        service=view.service,
+        at=view.at,
+        signals=view.signals,
+        missing=view.missing,
+        exists_at_zero=view.exists_at_zero,
+        history=view.history,
+        deployments=view.deployments,
+        replicas_ready=view.replicas_ready,
+        start_up_p50_s=view.start_up_p50_s,
+        start_up_p90_s=view.start_up_p90_s,
+        state=state,
+    )
+
+
+def preference_of(service: Service, view: View) -> Preference:
+    """What the policies ask of the allocation, the strictest of each."""
+    asked = [p for p in (named.policy.prefer(view) for named in service.policies) if p is not None]
+    if not asked:
+        return Preference()
+    allowed = [p.gpu_types for p in asked if p.gpu_types is not None]
+    return Preference(
+        switch_if_saves_percent=max(p.switch_if_saves_percent for p in asked),
+        price_max_age_s=min(p.price_max_age_s for p in asked),
+        gpu_types=frozenset.intersection(*allowed) if allowed else None,
+    )
+
+
+def prices_of(
+    service: Service, memory: Memory, fleet: Fleet, at: float
+) -> tuple[ReplicaPrice, ...]:
+    """What one replica of each deployment costs now."""
+    return tuple(
+        replica_price(d, memory.deployments.get(d.key), memory.prices, fleet, at) for d in service.deployments
+    )
