@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import AbstractAsyncContextManager
+from typing import Literal
 
 
 class SystemClock:
@@ -47,3 +48,57 @@ class SystemClock:
     def deadline(self, seconds: float) -> AbstractAsyncContextManager[object]:
         """TimeoutError inside the block once this many of this clock's seconds have passed."""
         return asyncio.timeout(max(0.0, seconds) / self.speed)
+
+
+class SteadyClock:
+    """A clock that never goes back, over one that may.
+
+    After the wall clock is set back this one goes on with the monotonic clock until the wall has caught up.
+    ``jumped`` tells, once per jump, what happened: "back" (by over a second) or "ahead" (by over an hour).
+    """
+
+    def __init__(self, clock: SystemClock, not_before: float | None = None) -> None:
+        self._clock = clock
+        self._base, self._base_monotonic = clock.now(), clock.monotonic()
+        self._wall, self._wall_monotonic = self._base, self._base_monotonic
+        self._jump: Literal["back", "ahead"] | None = None
+        if not_before is not None and not_before >= self._base:
+            self._base = not_before + 0.001
+            self._jump = "back"
+
+    @property
+    def speed(self) -> float:
+        """How many of this clock's seconds pass in one of the machine's."""
+        return self._clock.speed
+
+    def now(self) -> float:
+        """Seconds since the Unix epoch, rounded to a millisecond; never before what it said last."""
+        wall, monotonic = self._clock.now(), self._clock.monotonic()
+        moved = (wall - self._wall) - (monotonic - self._wall_monotonic)
+        self._wall, self._wall_monotonic = wall, monotonic
+        if moved < -1.0:
+            self._jump = "back"
+        elif moved > 3600.0:
+            self._jump = "ahead"
+        expected = self._base + (monotonic - self._base_monotonic)
+        # Small corrections of the wall are followed; larger steps back are waited out.
+        self._base = wall if wall >= self._base and wall >= expected - 1.0 else expected
+        self._base_monotonic = monotonic
+        return round(self._base, 3)
+
+    def jumped(self) -> Literal["back", "ahead"] | None:
+        """The jump since this was last asked, if any."""
+        jump, self._jump = self._jump, None
+        return jump
+
+    def monotonic(self) -> float:
+        """Seconds of this clock from an arbitrary start."""
+        return self._clock.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Let this many of this clock's seconds pass."""
+        await self._clock.sleep(seconds)
+
+    def deadline(self, seconds: float) -> AbstractAsyncContextManager[object]:
+        """TimeoutError inside the block once this many of this clock's seconds have passed."""
+        return self._clock.deadline(seconds)

@@ -86,7 +86,7 @@ def absorb(memory: Memory, snapshot: Snapshot, fleet: Fleet) -> Memory:
 
 
 def count_of(observation: Observation, control: str) -> int:
-    """What is there, as one count: the exact count, a range's minimum under ``floor``, else what runs inside it.
+    """What is there, as one count: the exact one, a range's minimum under ``floor``, else what runs in it.
 
     Raises: ValueError when nothing was observed.
     """
@@ -261,21 +261,30 @@ def _deployment(
         )
     else:
         fell = ready < was.ready and ready < replicas_set
-        now = judge_range(was, replicas, at, service.drift_hold_s)
-        moved = now.drift_until is not None and now.drift_until != was.drift_until
-        now = replace(
-            now,
+        judged = judge_range(was, replicas, at, service.drift_hold_s)
+        moved = judged.drift_until is not None and judged.drift_until != was.drift_until
+        now = DeploymentMemory(
+            watching_since=at if gap else was.watching_since,
+            set_when_resumed=replicas_set if gap else was.set_when_resumed,
             last=filled,
             last_at=at,
             replicas_set=replicas_set,
             ready=ready,
             starting=starting,
+            read_back=judged.read_back,
             ready_known=ready_known,
-            watching_since=at if gap else was.watching_since,
-            set_when_resumed=replicas_set if gap else was.set_when_resumed,
+            intents=judged.intents,
             changes=_recent(was.changes, at, service),
-            measuring=None if moved else was.measuring,
+            last_change_at=was.last_change_at,
             batches=() if fell and not was.starting else was.batches,
+            reasserts=was.reasserts,
+            scaling_since=was.scaling_since,
+            start_ups_s=was.start_ups_s,
+            measuring=None if moved else was.measuring,
+            backoff=was.backoff,
+            drift_until=judged.drift_until,
+            drifts=judged.drifts,
+            left_alone_until=judged.left_alone_until,
         )
     return _expect(now, deployment, fleet.interval_s, at)
 
@@ -315,7 +324,9 @@ def _carry(observation: Observation, was: DeploymentMemory | None) -> Observatio
     )
 
 
-def _recent(changes: tuple[tuple[float, int], ...], at: float, service: Service) -> tuple[tuple[float, int], ...]:
+def _recent(
+    changes: tuple[tuple[float, int], ...], at: float, service: Service
+) -> tuple[tuple[float, int], ...]:
     if not changes or changes[0][0] > at - service.step_period_s:
         return changes
     return tuple(change for change in changes if change[0] > at - service.step_period_s)
@@ -323,7 +334,18 @@ def _recent(changes: tuple[tuple[float, int], ...], at: float, service: Service)
 
 def _expect(now: DeploymentMemory, deployment: Deployment, interval_s: float, at: float) -> DeploymentMemory:
     """Deadlines of what starts, and the start-up time of what has started."""
+    changing = now.last.phase in (Phase.SCALING, Phase.STARTING) or now.last.busy
     target = asked(now)
+    if not (
+        changing
+        or target > now.ready
+        or now.batches
+        or now.measuring
+        or now.drifts
+        or now.reasserts
+        or now.scaling_since is not None
+    ):
+        return now  # At rest: nothing is expected of it.
     batches = tuple(
         Batch(min(batch.count, target), batch.deadline) for batch in now.batches if batch.count > now.ready
     )
@@ -335,7 +357,6 @@ def _expect(now: DeploymentMemory, deployment: Deployment, interval_s: float, at
         measuring = None
         if backoff is not None and backoff.kind is ErrorKind.NO_CAPACITY and backoff.until <= at:
             backoff = None
-    changing = now.last.phase in (Phase.SCALING, Phase.STARTING) or now.last.busy
     return replace(
         now,
         batches=batches,

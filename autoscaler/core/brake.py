@@ -29,7 +29,11 @@ def brakes(
         if known.brake_until is None and not known.had_demand:
             continue
         demand = demand_of(voices[name])
-        if known.brake_until is not None and at < known.brake_until and not (demand is not None and demand > 0):
+        if (
+            known.brake_until is not None
+            and at < known.brake_until
+            and not (demand is not None and demand > 0)
+        ):
             held[name] = known.brake_until
         if known.had_demand and not _is_shut(name, memory, voices[name]):
             had.append(name)

@@ -59,9 +59,13 @@ def _grant(cases: Sequence[Case], fleet: Fleet, fleet_left: int | None) -> None:
             spent += site.micro_usd * max(0, count - site.billed)
         own = case.service.budget_usd_per_hour
         if own is not None:
-            left[case.service.name] = micro_usd(own) - _cost_now(case) - sum(
-                site.micro_usd * max(0, count - site.billed)
-                for site, count in zip(case.sites, floors, strict=True)
+            left[case.service.name] = (
+                micro_usd(own)
+                - _cost_now(case)
+                - sum(
+                    site.micro_usd * max(0, count - site.billed)
+                    for site, count in zip(case.sites, floors, strict=True)
+                )
             )
         if own is not None or fleet_left is not None:
             queue.append(_turn(case, index, granted))
@@ -75,12 +79,12 @@ def _grant(cases: Sequence[Case], fleet: Fleet, fleet_left: int | None) -> None:
         *_, index = heapq.heappop(queue)
         case = cases[index]
         own_left = left.get(case.service.name)
-        site = _next(case, granted, own_left, fleet_left)
-        if site is None:
+        taken = _next(case, granted, own_left, fleet_left)
+        if taken is None:
             _settle(case, granted, own_left, fleet)
             continue
-        granted[id(site)] += 1
-        price = site.micro_usd if granted[id(site)] > site.billed else 0
+        granted[id(taken)] += 1
+        price = taken.micro_usd if granted[id(taken)] > taken.billed else 0
         if own_left is not None:
             left[case.service.name] = own_left - price
         if fleet_left is not None:
@@ -99,14 +103,12 @@ def _floor_counts(case: Case) -> list[int]:
     """What is there already, and what floors ask for: both beat the budget."""
     counts = []
     for site in case.sites:
-        if site.fixed or site.target <= site.asked:
+        if site.fixed or site.target <= site.committed:
             counts.append(site.target)
         else:
-            counts.append(max(site.asked, min(site.target, site.limits.floor)))
+            counts.append(max(site.committed, min(site.target, site.limits.floor)))
     missing = case.hard_least - sum(counts)
-    order = sorted(
-        range(len(counts)), key=lambda i: (case.sites[i].micro_usd, case.sites[i].deployment.name)
-    )
+    order = sorted(range(len(counts)), key=lambda i: (case.sites[i].micro_usd, case.sites[i].deployment.name))
     for i in order:
         extra = min(missing, case.sites[i].target - counts[i])
         if extra > 0:

@@ -29,6 +29,7 @@ class Site:
     limits: Limits
     now: int
     asked: int
+    committed: int  # set, or accepted and still expected
     carries: int
     overdue: int
     obstacle: str | None
@@ -51,8 +52,8 @@ class Site:
 
     @property
     def billed(self) -> int:
-        """Replicas that cost money now."""
-        return self.memory.billed if self.memory is not None else 0
+        """Replicas that cost money now, or will by a change that was accepted."""
+        return max(self.committed, self.memory.billed if self.memory is not None else 0)
 
 
 @dataclass(slots=True)

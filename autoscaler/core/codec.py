@@ -62,7 +62,9 @@ def instant_text(at: float) -> str:
 def instant(value: Any, where: str) -> float:
     """Seconds since the epoch, rounded to a millisecond, from ISO 8601 with a zone."""
     if not isinstance(value, str):
-        raise BadLine(f"{where}: {_shown(value)} is no time; an ISO 8601 text such as 2026-11-21T12:00:00Z is")
+        raise BadLine(
+            f"{where}: {_shown(value)} is no time; an ISO 8601 text such as 2026-11-21T12:00:00Z is"
+        )
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:
@@ -86,7 +88,10 @@ def snapshot_from_json(line: Any) -> Snapshot:
     return Snapshot(
         at=instant(body["at"], "at"),
         signals={
-            service: {name: _reading(r, f"signals.{service}.{name}") for name, r in _object(named, f"signals.{service}").items()}
+            service: {
+                name: _reading(r, f"signals.{service}.{name}")
+                for name, r in _object(named, f"signals.{service}").items()
+            }
             for service, named in _object(body.get("signals", {}), "signals").items()
         },
         deployments={
@@ -105,7 +110,9 @@ def snapshot_from_json(line: Any) -> Snapshot:
 def _reading(value: Any, where: str) -> Reading:
     body = _object(value, where)
     if "absent" in body:
-        return Absence(_text(body["absent"], f"{where}.absent"), _text(body.get("detail", ""), f"{where}.detail"))
+        return Absence(
+            _text(body["absent"], f"{where}.absent"), _text(body.get("detail", ""), f"{where}.detail")
+        )
     if "value" not in body or "at" not in body:
         raise BadLine(f"{where}: a sample has value and at")
     return Sample(_number(body["value"], f"{where}.value"), instant(body["at"], f"{where}.at"))
@@ -170,10 +177,10 @@ def human_from_json(value: Any) -> Human:
     body = _object(value, "human")
     return Human(
         pauses=tuple(_pause(p, f"human.pauses[{i}]") for i, p in enumerate(_list(body, "pauses"))),
-        overrides=tuple(_override(o, f"human.overrides[{i}]") for i, o in enumerate(_list(body, "overrides"))),
-        resumes=tuple(
-            _text(r, "human.resumes") if r is not None else None for r in _list(body, "resumes")
+        overrides=tuple(
+            _override(o, f"human.overrides[{i}]") for i, o in enumerate(_list(body, "overrides"))
         ),
+        resumes=tuple(_text(r, "human.resumes") if r is not None else None for r in _list(body, "resumes")),
     )
 
 
@@ -350,9 +357,8 @@ def _observation_json(o: Observation) -> dict[str, Any]:
         if value is not None:
             body[key] = value
     body["phase"] = o.phase.value
-    for key, flag in (("native", o.native), ("wakes", o.wakes), ("busy", o.busy)):
-        if flag:
-            body[key] = True
+    flags = (("native", o.native), ("wakes", o.wakes), ("busy", o.busy))
+    body.update({key: True for key, flag in flags if flag})
     if o.zero is not ZeroCapability.EXACT:
         body["zero"] = o.zero.value
     if o.evidence:

@@ -134,7 +134,10 @@ def _site(
     fixed, no_increase, obstacle, text = _obstacle(deployment, was, seen, memory, at)
     if gpu_types is not None and was is not None and was.last.gpu_type not in gpu_types:
         no_increase = True
-        obstacle, text = obstacle or "bounds", text or f"GPU type {was.last.gpu_type} is not among those allowed"
+        obstacle, text = (
+            obstacle or "bounds",
+            text or f"GPU type {was.last.gpu_type} is not among those allowed",
+        )
     now = was.replicas_set if was is not None else 0
     if observed is not None:
         now = count_of(observed, deployment.control)
@@ -142,6 +145,8 @@ def _site(
     carries = now
     if was is not None and was.last.phase is Phase.FAILED:
         carries = was.last.ready or 0
+    elif obstacle == "drift":
+        carries = min(now, deployment.max_replicas)
     return Site(
         deployment=deployment,
         memory=was,
@@ -150,6 +155,7 @@ def _site(
         limits=limits,
         now=now,
         asked=max(now, asked(was)) if was is not None else now,
+        committed=_committed(was, now, at),
         carries=carries,
         overdue=late,
         obstacle=obstacle,
@@ -157,6 +163,12 @@ def _site(
         fixed=fixed,
         no_increase=no_increase,
     )
+
+
+def _committed(was: DeploymentMemory | None, now: int, at: float) -> int:
+    """What is set, or will be by a change that was accepted and may still come."""
+    pending = was.pending(at) if was is not None else None
+    return max(now, pending.range_to.minimum) if pending is not None else now
 
 
 def _obstacle(
@@ -179,11 +191,21 @@ def _obstacle(
         text = f"{len(was.drifts)} foreign changes within a day: left alone until resume"
         return True, True, "drift", text
     if was.drift_until is not None and at < was.drift_until:
-        return True, True, "drift", f"somebody else set {was.replicas_set}; hands off for {was.drift_until - at:.0f} s"
+        return (
+            True,
+            True,
+            "drift",
+            f"somebody else set {was.replicas_set}; hands off for {was.drift_until - at:.0f} s",
+        )
     limited_until = memory.writes_limited_until.get(deployment.provider)
     if limited_until is not None and at < limited_until:
         wait_s = limited_until - at
-        return True, True, "provider_error", f"{deployment.provider} limits the rate of writes for {wait_s:.0f} s"
+        return (
+            True,
+            True,
+            "provider_error",
+            f"{deployment.provider} limits the rate of writes for {wait_s:.0f} s",
+        )
     if was.backoff is not None and at < was.backoff.until:
         if was.backoff.kind is ErrorKind.NO_CAPACITY:
             text = f"no GPU free at {deployment.provider}; asked again in {was.backoff.until - at:.0f} s"

@@ -38,6 +38,4 @@ def _hold(was: DeploymentMemory, at: float, hold_s: float) -> DeploymentMemory:
     left_alone_until = was.left_alone_until
     if len(drifts) >= HOLDS_A_DAY_MAX:
         left_alone_until = at + DAY_S
-    return replace(
-        was, drift_until=at + hold_s, drifts=drifts, left_alone_until=left_alone_until, intents=()
-    )
+    return replace(was, drift_until=at + hold_s, drifts=drifts, left_alone_until=left_alone_until, intents=())

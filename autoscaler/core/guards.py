@@ -34,9 +34,11 @@ def _run(case: Case, site: Site, guards: tuple[Guard, ...]) -> None:
         if site.to == site.now:
             return
         verdict = guard(case, site, site.to)
-        if verdict is None or verdict[0] == site.to:
+        if verdict is None:
             continue
         passed, reason, text = verdict
+        if passed == site.to and reason != "reassert":
+            continue
         site.steps.append(Step(reason, site.to, passed, text))
         site.to, site.reason, site.text = passed, reason, text
 
@@ -172,5 +174,9 @@ def _reassert(case: Case, site: Site, to: int) -> Verdict | None:
     if memory is None or site.overdue == 0 or memory.last.replicas is None:
         return None
     if site.now >= site.asked:
-        return site.now, "overdue", f"{site.overdue} of {site.asked} replicas are overdue, no more are asked for"
+        return (
+            site.now,
+            "overdue",
+            f"{site.overdue} of {site.asked} replicas are overdue, no more are asked for",
+        )
     return min(to, site.asked), "reassert", f"{site.asked} were accepted and did not come: asked for again"

@@ -287,7 +287,10 @@ class Plan:
 
 
 REASONS: Final = frozenset(
-    """hold baseline blind fallback stabilised moving step cooldown bounds floor_over_budget budget changing
-    drift override paused stale overdue reassert no_capacity provider_error no_wake_signal clock brake""".split()
+    {
+        *("hold", "baseline", "blind", "fallback", "stabilised", "moving", "step", "cooldown", "bounds"),
+        *("floor_over_budget", "budget", "changing", "drift", "override", "paused", "stale", "overdue"),
+        *("reassert", "no_capacity", "provider_error", "no_wake_signal", "clock", "brake"),
+    }
 )
 """Reason codes of the core; the kind of a policy is the only other reason."""

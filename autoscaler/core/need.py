@@ -87,11 +87,9 @@ def need_of(
     wants = staircase(memory.wants, at, want, service.stabilise_down_s)
     amount = wants[0][1] if wants else 0.0
     reason, text = _speaker(voices, largest)
-    if want is None or amount > want:
-        if wants:
-            ago_s = at - wants[0][0]
-            reason = "stabilised"
-            text = f"{wants[0][1]:g} of capacity was wanted {ago_s:.0f} s ago and {{supply}} carry it"
+    if wants and (want is None or amount > want):
+        reason = "stabilised"
+        text = f"{amount:g} of capacity was wanted {at - wants[0][0]:.0f} s ago and {{supply}} carry it"
     blind_since = (memory.blind_since if memory.blind_since is not None else at) if blind else None
     keeps, keep_reason = _keeps(memory, at, blind, brake)
     if keeps:
@@ -102,8 +100,10 @@ def need_of(
             held = max(held, _held(service, deployments))
         if held > amount:
             amount, reason, text = held, keep_reason, _keep_text(keep_reason, voices)
-    seen_at = at if (demand is not None and demand > 0.0) or (demand is None and (want or 0.0) > 0.0) else (
-        memory.demand_seen_at
+    seen_at = (
+        at
+        if (demand is not None and demand > 0.0) or (demand is None and (want or 0.0) > 0.0)
+        else (memory.demand_seen_at)
     )
     floors = _floors(service, memory, deployments, voices, at, measures, wakes, amount, blind_since, seen_at)
     return Need(
@@ -140,7 +140,7 @@ def _demand(voices: tuple[Voice, ...]) -> float | None:
     demand: float | None = None
     for voice in voices:
         known = voice.proposal.demand
-        if known is None:
+        if known is None and not voice.proposal.blind:
             known = voice.proposal.want
         if known is not None and (demand is None or known > demand):
             demand = known
@@ -211,7 +211,10 @@ def _floors(
         and service.fallback_replicas is not None
         and at - blind_since >= service.blind_after_s
     ):
-        text = f"demand has not been known for {at - blind_since:.0f} s, so fallback_replicas {service.fallback_replicas}"
+        text = (
+            f"demand has not been known for {at - blind_since:.0f} s, "
+            f"so fallback_replicas is {service.fallback_replicas}"
+        )
         floors.append(Floor(service.fallback_replicas, "fallback", text))
     if not wakes and not _exists_at_zero(service):
         text = "no signal exists at zero replicas, so the last one stays"

@@ -7,11 +7,11 @@ wrong shape is a damaged record, and raises.
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from functools import cache
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ def pack(value: Any) -> Any:
         return value.value if isinstance(value, Enum) else value
     if is_dataclass(value):
         packed: dict[str, Any] = {}
-        for name, default in _fields(kind):
+        for name, default in _fields(cast(Hashable, kind)):
             item = getattr(value, name)
             if item is default or item == default:
                 continue
@@ -38,9 +38,9 @@ _PLAIN = frozenset({int, float, bool, type(None), str})
 
 
 @cache
-def _fields(kind: type) -> tuple[tuple[str, Any], ...]:
+def _fields(kind: Hashable) -> tuple[tuple[str, Any], ...]:
     found = []
-    for f in fields(kind):
+    for f in fields(cast(Any, kind)):
         default = f.default
         if default is MISSING and f.default_factory is not MISSING:
             default = f.default_factory()
@@ -53,7 +53,7 @@ def unpack(kind: type[T], value: Any) -> T:
 
     Raises: ValueError, TypeError or KeyError for anything else.
     """
-    result: T = _reader(kind)(value)
+    result: T = _reader(cast(Hashable, kind))(value)
     return result
 
 

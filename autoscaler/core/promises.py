@@ -39,8 +39,10 @@ PROMISES: Final[Mapping[str, str]] = {
 
 _SLACK: Final = 1e-9  # relative; sums of floats
 _NAMED_OBSTACLES: Final = frozenset(
-    """step changing paused drift provider_error no_capacity overdue reassert override bounds moving
-    floor_over_budget""".split()
+    {
+        *("step", "changing", "paused", "drift", "provider_error", "no_capacity", "overdue", "reassert"),
+        *("override", "bounds", "moving", "floor_over_budget"),
+    }
 )
 
 
@@ -76,7 +78,7 @@ def violations(plan: Plan, snapshot: Snapshot, human: Human, fleet: Fleet) -> tu
                 continue
             found.extend(_alone(decision, service, deployment, snapshot, human))
         if service is not None and evidence is not None:
-            named = [d for d in decisions if d.deployment in known and d.replicas_to is not None]
+            named = [d for d in decisions if d.deployment in known]
             found.extend(_together(named, service, evidence))
     found.extend(_budgets(plan, fleet))
     return tuple(found)
@@ -148,12 +150,13 @@ def _lowered_by_hand(decision: Decision, human: Human) -> bool:
 # --- the decisions of one service ---------------------------------------------------------------
 
 
-def _together(
-    decisions: list[Decision], service: Service, evidence: ServiceEvidence
-) -> Iterable[Violation]:
+def _together(decisions: list[Decision], service: Service, evidence: ServiceEvidence) -> Iterable[Violation]:
     sizes = {d.name: d.capacity_per_replica for d in service.deployments}
-    old = {d.deployment: d.replicas_from or 0 for d in decisions}
-    new = {d.deployment: d.replicas_to or 0 for d in decisions}
+    # What could not be read counts with what was last seen of it.
+    last = {name: site.replicas_set or 0 for name, site in evidence.deployments.items()}
+    old = {d.deployment: _or(d.replicas_from, last[d.deployment]) for d in decisions}
+    new = {d.deployment: _or(d.replicas_to, last[d.deployment]) for d in decisions}
+    decisions = [d for d in decisions if d.replicas_to is not None]
     falling = [d for d in decisions if new[d.deployment] < old[d.deployment]]
     over_total = sum(old.values()) - evidence.ceiling
     for decision in falling:
@@ -164,11 +167,16 @@ def _together(
             yield _broken("5", decision, f"{was} to {to} while blind, ceiling {site.ceiling}")
         if to < site.floor:
             yield _broken("6", decision, f"{was} to {to}, floor {site.floor}")
-    if falling and sum(new.values()) < min(evidence.floor, sum(old.values())):
+    floor = min(evidence.floor, sum(old.values()))
+    if falling and sum(new.values()) < floor and not _forced_down(falling, evidence, old, new):
         yield _broken("6", falling[0], f"the service falls below its floor of {evidence.floor}")
     yield from _below_floor(decisions, evidence, old, new)
     if falling:
         yield from _capacity(falling, evidence, sizes, old, new)
+
+
+def _or(value: int | None, otherwise: int) -> int:
+    return otherwise if value is None else value
 
 
 def _below_floor(
@@ -193,11 +201,20 @@ def _capacity(
 ) -> Iterable[Violation]:
     sites = evidence.deployments
     for what, of in (("serving capacity", _serving), ("capacity", _held)):
-        before = sum(of(site, old.get(name, site.replicas_set or 0)) * sizes[name] for name, site in sites.items())
-        after = sum(of(site, new.get(name, site.replicas_set or 0)) * sizes[name] for name, site in sites.items())
+        before = sum(
+            of(site, old.get(name, site.replicas_set or 0)) * sizes[name] for name, site in sites.items()
+        )
+        after = sum(
+            of(site, new.get(name, site.replicas_set or 0)) * sizes[name] for name, site in sites.items()
+        )
         if after >= before - _SLACK * max(1.0, before) or after >= evidence.need * (1 - _SLACK):
             continue
-        if not _forced_down(falling, evidence, old, new):
+        # What every deployment's own ceiling leaves of what was there.
+        left = sum(
+            of(site, min(old.get(name, site.replicas_set or 0), site.ceiling)) * sizes[name]
+            for name, site in sites.items()
+        )
+        if after < left * (1 - _SLACK) and not _forced_down(falling, evidence, old, new):
             yield _broken(
                 "7", falling[0], f"{what} falls from {before:g} to {after:g}, need is {evidence.need:g}"
             )
@@ -207,7 +224,9 @@ def _forced_down(
     falling: list[Decision], evidence: ServiceEvidence, old: Mapping[str, int], new: Mapping[str, int]
 ) -> bool:
     """Whether ceilings take all that goes: each its own surplus, or the total's together."""
-    own = sum(max(0, old[n] - max(new[n], evidence.deployments[n].ceiling)) for n in (d.deployment for d in falling))
+    own = sum(
+        max(0, old[n] - max(new[n], evidence.deployments[n].ceiling)) for n in (d.deployment for d in falling)
+    )
     gone = sum(old[d.deployment] - new[d.deployment] for d in falling)
     surplus = max(0, sum(old.values()) - evidence.ceiling)
     return gone <= max(own, surplus) or gone <= own + max(0, surplus - own)
@@ -242,7 +261,10 @@ def _budgets(plan: Plan, fleet: Fleet) -> Iterable[Violation]:
         evidence = plan.services.get(decision.service)
         if service is None or evidence is None or not _rises_freely(decision, plan, evidence):
             continue
-        budgets = ((service.budget_usd_per_hour, costs[service.name]), (fleet.budget_usd_per_hour, fleet_cost))
+        budgets = (
+            (service.budget_usd_per_hour, costs[service.name]),
+            (fleet.budget_usd_per_hour, fleet_cost),
+        )
         site = evidence.deployments[decision.deployment]
         for budget, cost in budgets:
             if budget is None:
@@ -264,5 +286,10 @@ def _rises_freely(decision: Decision, plan: Plan, evidence: ServiceEvidence) -> 
     site = evidence.deployments[decision.deployment]
     if decision.replicas_to <= max(decision.replicas_from, _running(site)):
         return False
-    total = sum(d.replicas_to or 0 for d in plan.decisions if d.service == decision.service)
+    # What has to go to a ceiling, and is only waiting for it, holds no floor up.
+    total = sum(
+        min(d.replicas_to or 0, evidence.deployments[d.deployment].ceiling)
+        for d in plan.decisions
+        if d.service == decision.service
+    )
     return decision.replicas_to > site.floor and total > evidence.floor

@@ -62,7 +62,10 @@ def _range_to(case: Case, site: Site, fleet: Fleet) -> ReplicaRange:
     top = max(site.to, min(top, max(_affordable_max(case, site, fleet), running)))
     if case.paused == "down":
         top = max(top, seen.maximum)
-    return ReplicaRange(site.to, min(top, site.deployment.max_replicas) if site.to <= site.deployment.max_replicas else site.to)
+    return ReplicaRange(
+        site.to,
+        min(top, site.deployment.max_replicas) if site.to <= site.deployment.max_replicas else site.to,
+    )
 
 
 def _affordable_max(case: Case, site: Site, fleet: Fleet) -> int:
@@ -88,6 +91,8 @@ def _reason(case: Case, site: Site) -> tuple[str, str]:
         return "paused", case.pause_text
     if site.gives_back_overdue and site.to < site.now:
         return "overdue", f"{site.overdue} overdue replicas are given back to make room elsewhere"
+    if site.no_increase and site.obstacle is not None and site.to < site.limits.floor:
+        return site.obstacle, _sentence(site.limits.floor_text, site.obstacle_text)
     if case.budget_bound and site.to == site.now:
         return "budget", _sentence(_need_text(case), case.budget_text)
     if site.overdue:
@@ -151,8 +156,10 @@ def _reaches(case: Case, site: Site, limits: Limits) -> bool:
     if len(case.sites) == 1:
         return _needed(case, site) >= site.to and (_needed(case, site) > 0 or limits.ceiling < site.now)
     carried = sum(s.to * s.capacity for s in case.sites)
-    return carried < case.need.amount or sum(s.to for s in case.sites) < _weak(case) or (
-        site.to < site.now and limits.ceiling < site.now
+    return (
+        carried < case.need.amount
+        or sum(s.to for s in case.sites) < _weak(case)
+        or (site.to < site.now and limits.ceiling < site.now)
     )
 
 
@@ -182,7 +189,9 @@ def _need_reason(case: Case, site: Site) -> tuple[str, str]:
     if need.keeps_set and site.to == site.now and _is_kept(case, site):
         return need.keep_reason, _need_text(case)
     if site.keep and site.to <= site.keep and _is_idle(case, site):
-        return "stabilised", _sentence(_need_text(case), f"{site.keep} were set when watching resumed and stay for one window")
+        return "stabilised", _sentence(
+            _need_text(case), f"{site.keep} were set when watching resumed and stay for one window"
+        )
     if need.reason == "stabilised":
         if need.want is not None and not _want_is_less(case, site):
             return "hold", _need_text(case)
@@ -234,7 +243,7 @@ def _need_text(case: Case) -> str:
 def supply_text(case: Case) -> str:
     """How many replicas the need comes to, in words: "5 replicas of 16"."""
     if len(case.sites) > 1:
-        return f"capacity {case.need.amount:g}"
+        return f"replicas for {case.need.amount:g}"
     site = case.sites[0]
     count = replicas_needed(case.need.amount, site.capacity) if case.need.amount > 0 else 0
     return f"{count} replica{'' if count == 1 else 's'} of {site.capacity:g}"
@@ -262,19 +271,18 @@ def evidence_of(case: Case) -> ServiceEvidence:
         forced_ceiling=min(total.forced_ceiling, sum(s.limits.forced_ceiling for s in case.sites)),
         paused=case.paused,
         overridden=case.overridden,
-        opinions=tuple(_opinion(voice, case) for voice in case.voices),
-        deployments={site.deployment.name: _site_evidence(case, site) for site in case.sites},
+        opinions=tuple(_opinion(voice) for voice in case.voices),
+        deployments={site.deployment.name: _site_evidence(site) for site in case.sites},
         usd_per_hour=_cost(case),
         notes=(*((case.move,) if case.move else ()), *case.notes),
     )
 
 
-def _opinion(voice: Voice, case: Case) -> Opinion:
+def _opinion(voice: Voice) -> Opinion:
     p = voice.proposal
     reason = p.reason
     if "{supply}" in reason:
-        reason = reason.replace("{supply}", f"capacity {p.want:g}" if p.want is not None else "capacity")
-    del case
+        reason = reason.replace("{supply}", f"replicas for {p.want:g}" if p.want is not None else "replicas")
     return Opinion(voice.name, voice.kind, p.deployment, p.want, p.at_least, p.at_most, p.blind, reason)
 
 
@@ -290,7 +298,7 @@ def _cost(case: Case) -> float | None:
     return usd(micro)
 
 
-def _site_evidence(case: Case, site: Site) -> DeploymentEvidence:
+def _site_evidence(site: Site) -> DeploymentEvidence:
     memory = site.memory
     limits = site.limits
     per_replica = site.price.micro_usd

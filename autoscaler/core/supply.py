@@ -19,7 +19,9 @@ def supply(case: Case) -> None:
     free = [site for site in sites if not site.fixed]
     for site in sites:
         if site.fixed:
-            site.target = min(site.now, site.limits.forced_ceiling) if site.obstacle == "drift" else site.now
+            site.target = (
+                min(site.now, site.deployment.max_replicas) if site.obstacle == "drift" else site.now
+            )
     if not free:
         case.stays = tuple(site.target for site in sites)
         return
@@ -126,9 +128,10 @@ def _move(case: Case, free: list[Site], stays: tuple[int, ...]) -> tuple[int, ..
         paid_twice += new * site.micro_usd * start_up_s(site.deployment, site.memory, 0.9) / 3600.0
     gain = saves * case.service.switch_payback_s / 3600.0
     enough = cost_best <= cost_stay * (1.0 - case.preference.switch_if_saves_percent / 100.0)
+    payback_s = case.service.switch_payback_s
     arithmetic = (
-        f"{usd(cost_best):.2f} USD/h instead of {usd(cost_stay):.2f}: over {case.service.switch_payback_s:.0f} s "
-        f"that saves {gain / 1e6:.2f} USD against {paid_twice / 1e6:.2f} USD paid twice while replicas start"
+        f"{usd(cost_best):.2f} USD/h instead of {usd(cost_stay):.2f}: over {payback_s:.0f} s that saves "
+        f"{gain / 1e6:.2f} USD against {paid_twice / 1e6:.2f} USD paid twice while replicas start"
     )
     if gain > paid_twice and enough and saves > 0:
         case.move = arithmetic

@@ -52,9 +52,7 @@ def view_of(
 ) -> View:
     """The service's slice of the snapshot. Needs memory that has absorbed this snapshot."""
     known = memory.services[service.name]
-    fresh, missing = split_readings(
-        service, snapshot.signals.get(service.name, _NOTHING), snapshot.at
-    )
+    fresh, missing = split_readings(service, snapshot.signals.get(service.name, _NOTHING), snapshot.at)
     deployments: list[DeploymentView] = []
     ready: int | None = 0
     p50_s = p90_s = 0.0
@@ -149,9 +147,7 @@ def preference_of(service: Service, view: View) -> Preference:
     )
 
 
-def prices_of(
-    service: Service, memory: Memory, fleet: Fleet, at: float
-) -> tuple[ReplicaPrice, ...]:
+def prices_of(service: Service, memory: Memory, fleet: Fleet, at: float) -> tuple[ReplicaPrice, ...]:
     """What one replica of each deployment costs now."""
     return tuple(
         replica_price(d, memory.deployments.get(d.key), memory.prices, fleet, at) for d in service.deployments

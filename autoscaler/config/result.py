@@ -1,0 +1,51 @@
+"""The configuration as everything else uses it: frozen, whole, every reference good."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, SecretStr
+
+from autoscaler.config.models import DaemonSettings, HttpSettings, Mode
+from autoscaler.config.problems import Problem
+from autoscaler.core.fleet import Fleet
+from autoscaler.ports import Ref, SignalQuery
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One configuration file with its policies, secrets and environment.
+
+    All paths are absolute. ``providers`` and ``sources`` hold the settings model of each table's kind
+    (``.kind`` is the word); both are empty when read for ``decide``, which calls nobody. ``refs`` is by
+    provider, ``queries`` by source, ``modes`` and ``labels`` by service.
+    """
+
+    path: Path
+    daemon: DaemonSettings
+    http: HttpSettings
+    fleet: Fleet
+    providers: Mapping[str, BaseModel]
+    refs: Mapping[str, tuple[Ref, ...]]
+    sources: Mapping[str, BaseModel]
+    queries: Mapping[str, tuple[SignalQuery, ...]]
+    modes: Mapping[str, Mode]
+    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    warnings: tuple[Problem, ...] = ()
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret text, for the logs' redaction and for nothing else."""
+        models = (self.http, *self.providers.values(), *self.sources.values())
+        found = {text for model in models for text in _secrets(dict(model))}
+        return tuple(sorted(found))
+
+
+def _secrets(values: Mapping[str, Any]) -> Iterator[str]:
+    for value in values.values():
+        if isinstance(value, SecretStr):
+            yield value.get_secret_value()
+        elif isinstance(value, Mapping):
+            yield from _secrets(value)

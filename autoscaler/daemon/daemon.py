@@ -1,0 +1,345 @@
+"""The daemon: ticks on time, answers people and programs, reads its configuration again, ends in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any, Final
+
+import structlog
+from aiohttp import web
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from autoscaler import __version__
+from autoscaler.core.codec import plan_from_json, snapshot_from_json
+from autoscaler.core.model import Human, Override, Pause
+from autoscaler.daemon import people
+from autoscaler.daemon.explain import explain
+from autoscaler.daemon.recall import recall
+from autoscaler.daemon.report import Invalid, TickReport, check_override, known_service
+from autoscaler.daemon.setup import Setup
+from autoscaler.daemon.telemetry import PrometheusTelemetry
+from autoscaler.daemon.tick import TickClock, Ticker
+from autoscaler.ports import Journal, JournalError, Record
+
+log = structlog.stdlib.get_logger("autoscaler.daemon")
+
+HEALTH_INTERVALS: Final = 3
+HEALTH_MIN_S: Final = 30.0
+WAKE_POLL_S: Final = 3.0
+UPKEEP_S: Final = 600.0
+EARLY_TICK_MIN_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the daemon listens. Port 0: any free one."""
+
+    host: str
+    port: int
+
+
+class Daemon:
+    """One running daemon; implements ``report.Controls`` for the HTTP API."""
+
+    def __init__(
+        self,
+        ticker: Ticker,
+        journal: Journal,
+        clock: TickClock,
+        telemetry: PrometheusTelemetry,
+        *,
+        speed: float = 1.0,
+        reload: Callable[[], Awaitable[Setup]] | None = None,
+        on_tick: Callable[[TickReport], None] | None = None,
+    ) -> None:
+        self.ticker = ticker
+        self._journal = journal
+        self._clock = clock
+        self._telemetry = telemetry
+        self._speed = speed
+        self._reload = reload
+        self._on_tick = on_tick
+        self._ticking = asyncio.Lock()
+        self._last_tick: float | None = None  # monotonic
+        self._started = clock.monotonic()
+        self._early: asyncio.Task[None] | None = None
+        self._scheduler: AsyncIOScheduler | None = None
+
+    # --- ticks ----------------------------------------------------------------------------------
+
+    async def tick(self) -> None:
+        """One tick, unless one is running: then that one counts."""
+        if self._ticking.locked():
+            return
+        async with self._ticking:
+            try:
+                report = await self.ticker.tick()
+            except Exception:
+                # A bug of ours: told whole, once per tick; healthz fails when it goes on.
+                log.exception("a tick failed: please report this as a bug")
+                return
+            self._last_tick = self._clock.monotonic()
+            self._telemetry.tick(report)
+            if self._on_tick is not None:
+                self._on_tick(report)
+
+    def wake(self) -> None:
+        """Start a tick early, at most once a second."""
+        if self._early is None or self._early.done():
+            self._early = asyncio.get_running_loop().create_task(self._tick_early(), name="early tick")
+
+    async def _tick_early(self) -> None:
+        if self._last_tick is not None:
+            since_s = self._clock.monotonic() - self._last_tick
+            await self._clock.sleep(max(0.0, EARLY_TICK_MIN_S - since_s))
+        await self.tick()
+
+    async def _poll_waking(self) -> None:
+        if self._last_tick is not None and not self._ticking.locked() and await self.ticker.wakes():
+            self.wake()
+
+    async def _upkeep(self) -> None:
+        try:
+            await self._journal.prune(self._clock.now())
+        except JournalError as error:
+            self._telemetry.journal_error()
+            log.warning("journal upkeep failed", error=str(error))
+
+    async def _watch(self) -> None:
+        """The scheduler's clock is the wall's: once that is set back it fires no more. This one cannot."""
+        while True:
+            interval_s = self.ticker.setup.fleet.interval_s
+            await self._clock.sleep(max(1.0, interval_s / 2.0))
+            last = self._last_tick if self._last_tick is not None else self._started
+            if self._clock.monotonic() - last > 2.0 * interval_s and not self._ticking.locked():
+                log.warning("ticks were missed: the schedule is set anew", interval_s=interval_s)
+                self._schedule_ticks()
+                await self.tick()
+
+    def _schedule_ticks(self) -> None:
+        assert self._scheduler is not None
+        self._scheduler.add_job(
+            self.tick,
+            "interval",
+            seconds=self.ticker.setup.fleet.interval_s / self._speed,
+            id="tick",
+            replace_existing=True,
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+        )
+
+    # --- life -----------------------------------------------------------------------------------
+
+    async def run(
+        self, app: web.Application, endpoint: Endpoint, stop: asyncio.Event, shutdown_s: float = 10.0
+    ) -> None:
+        """Serve and tick until ``stop`` is set; then finish the running tick within ``shutdown_s``."""
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, endpoint.host, endpoint.port)
+            await site.start()
+            log.info(
+                "started",
+                version=__version__,
+                services=len(self.ticker.setup.fleet.services),
+                interval_s=self.ticker.setup.fleet.interval_s,
+                address=_address(runner, endpoint),
+            )
+            await self._tick_until(stop, shutdown_s)
+        finally:
+            await runner.cleanup()
+        log.info("stopped")
+
+    async def _tick_until(self, stop: asyncio.Event, shutdown_s: float) -> None:
+        self._scheduler = AsyncIOScheduler(timezone=UTC)
+        self._schedule_ticks()
+        self._scheduler.add_job(
+            self._poll_waking,
+            "interval",
+            seconds=min(WAKE_POLL_S, self.ticker.setup.fleet.interval_s / 3.0) / self._speed,
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+        )
+        self._scheduler.add_job(
+            self._upkeep,
+            "interval",
+            seconds=max(1.0, UPKEEP_S / self._speed),
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+        )
+        self._scheduler.start()
+        watch = asyncio.get_running_loop().create_task(self._watch(), name="watchdog")
+        first = asyncio.get_running_loop().create_task(self.tick(), name="first tick")
+        try:
+            await stop.wait()
+        finally:
+            watch.cancel()
+            # The scheduler cancels what runs when it is shut down, so what runs is waited for first.
+            self._scheduler.pause()
+            await self._drain(shutdown_s)
+            self._scheduler.shutdown(wait=False)
+            for task in (watch, first, self._early):
+                if task is not None and not task.done():
+                    task.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await task
+
+    async def _drain(self, shutdown_s: float) -> None:
+        try:
+            async with asyncio.timeout(shutdown_s), self._ticking:
+                pass
+        except TimeoutError:
+            log.warning("the running tick did not end in time", shutdown_s=shutdown_s)
+
+    async def reload(self) -> bool:
+        """Read the configuration again; an invalid one is refused and the old one stays."""
+        if self._reload is None:
+            return False
+        try:
+            setup = await self._reload()
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with a file must not end the daemon
+            self._telemetry.config_reloaded(ok=False)
+            log.error("the new configuration is refused, the old one stays", error=str(error))
+            return False
+        async with self._ticking:
+            self.ticker.reconfigure(setup)
+        self._telemetry.config_reloaded(ok=True)
+        log.info("configuration read again", config_hash=setup.fleet.config_hash)
+        if self._scheduler is not None:
+            self._schedule_ticks()
+        self.wake()
+        return True
+
+    # --- controls -------------------------------------------------------------------------------
+
+    def latest(self) -> TickReport | None:
+        """The last whole tick."""
+        return self.ticker.latest
+
+    def now(self) -> float:
+        """The daemon's clock."""
+        return self._clock.now()
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether one whole tick has ended."""
+        if self.ticker.latest is None:
+            return False, "the first tick has not ended yet"
+        return True, "ready"
+
+    def healthy(self) -> tuple[bool, str]:
+        """Whether the last tick is young enough."""
+        limit_s = max(HEALTH_MIN_S, HEALTH_INTERVALS * self.ticker.setup.fleet.interval_s)
+        since = self._last_tick if self._last_tick is not None else self._started
+        age_s = self._clock.monotonic() - since
+        if age_s > limit_s:
+            return False, f"the last tick ended {age_s:.0f} s ago, {limit_s:.0f} s are allowed"
+        return True, f"the last tick ended {age_s:.0f} s ago" if self._last_tick is not None else "starting"
+
+    async def why(self, service: str, at: float | None) -> Mapping[str, Any]:
+        """The recorded decision at this instant. Raises: UnknownName, Invalid."""
+        known_service(self.ticker.setup.fleet, service)
+        report = self.ticker.latest
+        if at is None:
+            if report is None:
+                raise Invalid("no tick has ended yet")
+            return explain(service, report.snapshot, report.plan, self.ticker.before, report.fleet)
+        return await why_at(self._journal, self.ticker.setup, service, at)
+
+    async def push(self, service: str, signal: str, value: float, at: float) -> None:
+        """Take one sample; a first demand at zero starts a tick early."""
+        known_service(self.ticker.setup.fleet, service)
+        self.ticker.setup.push(service, signal, value, at)
+        if value > 0.0 and self._is_asleep(service):
+            self.wake()
+
+    def _is_asleep(self, service: str) -> bool:
+        memory = self.ticker.state.memory.deployments
+        deployments = self.ticker.setup.fleet.services[service].deployments
+        return all(d.key in memory and memory[d.key].replicas_set == 0 for d in deployments)
+
+    async def pause(self, pause: Pause) -> None:
+        """No writes until it ends."""
+        if pause.service is not None:
+            known_service(self.ticker.setup.fleet, pause.service)
+        await self._say("pause", lambda human: people.with_pause(human, pause), service=pause.service)
+
+    async def resume(self, service: str | None, direction: str | None, *, reason: str, actor: str) -> None:
+        """End pauses, holds of drift and the brake."""
+        if service is not None:
+            known_service(self.ticker.setup.fleet, service)
+        await self._say(
+            "resume",
+            lambda human: people.resumed(human, service, direction),
+            service=service,
+            reason=reason,
+            actor=actor,
+        )
+
+    async def override(self, override: Override) -> None:
+        """Set limits until it ends."""
+        check_override(self.ticker.setup.fleet, override)
+        await self._say(
+            "override", lambda human: people.with_override(human, override), service=override.service
+        )
+
+    async def clear_override(self, service: str, deployment: str | None, *, reason: str, actor: str) -> None:
+        """End overrides of a service, or one deployment's."""
+        known_service(self.ticker.setup.fleet, service)
+        await self._say(
+            "clear_override",
+            lambda human: people.without_override(human, service, deployment),
+            service=service,
+            deployment=deployment,
+            reason=reason,
+            actor=actor,
+        )
+
+    async def _say(self, act: str, change: Callable[[Human], Human], **details: Any) -> None:
+        state = self.ticker.state
+        async with self.ticker.order:
+            human = change(state.human)
+            try:
+                await people.journal_act(self._journal, self._clock.now(), act, human, details)
+            except JournalError:
+                self._telemetry.journal_error()
+                raise
+            state.human, state.human_changed = human, True
+        log.info("a person acted", act=act, **details)
+        self.wake()
+
+
+def _address(runner: web.AppRunner, endpoint: Endpoint) -> str:
+    for address in runner.addresses:
+        return f"http://{address[0]}:{address[1]}"
+    return f"http://{endpoint.host}:{endpoint.port}"
+
+
+async def why_at(journal: Journal, setup: Setup, service: str, at: float) -> Mapping[str, Any]:
+    """The recorded decision of a past tick, from the journal. Raises: Invalid, JournalError."""
+    found = await journal.read(kinds=("tick",), until=at, newest_first=True, limit=1)
+    if not found:
+        raise Invalid("the journal holds no tick as early as that")
+    return await why_record(journal, setup, service, found[0])
+
+
+async def why_record(journal: Journal, setup: Setup, service: str, record: Record) -> Mapping[str, Any]:
+    """The decision of one journalled tick, with counterfactuals where its whole snapshot is still there."""
+    if "snapshot" not in record.body:
+        decisions = [d for d in record.body["plan"]["decisions"] if d["service"] == service]
+        return {"service": service, "at": record.body["plan"]["at"], "decisions": decisions, "thinned": True}
+    recalled = await recall(journal, setup.fleet, before_seq=record.seq)
+    return explain(
+        service,
+        snapshot_from_json(record.body["snapshot"]),
+        plan_from_json(record.body["plan"]),
+        recalled.memory,
+        setup.fleet,
+    )

@@ -1,0 +1,98 @@
+"""Memory from the journal: the last checkpoint, and the fold over what came after it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from autoscaler.core.codec import (
+    BadLine,
+    human_from_json,
+    memory_from_json,
+    outcomes_from_json,
+    plan_from_json,
+    snapshot_from_json,
+)
+from autoscaler.core.decide import fold
+from autoscaler.core.fleet import Fleet
+from autoscaler.core.memory import Memory
+from autoscaler.core.model import Human, Outcome
+from autoscaler.ports import Journal, JournalError, Record
+
+CHECKPOINT_TICKS: Final = 20
+"""Ticks from one checkpoint to the next; also how many are folded to answer for a past tick."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What the journal knew at an instant.
+
+    ``outcomes`` None: the last plan had writes and nobody knows what became of them. ``human`` is set when a
+    person acted after the last tick.
+    """
+
+    memory: Memory
+    outcomes: tuple[Outcome, ...] | None
+    human: Human | None
+    last_tick: Record | None
+
+
+async def recall(journal: Journal, fleet: Fleet, before_seq: int | None = None) -> Recalled:
+    """Memory as it was before the record ``before_seq`` (None: at the end). Raises: JournalError."""
+    memory = Memory()
+    after = 0
+    bound = before_seq if before_seq is not None else 1 << 62
+    start = await _last_checkpoint(journal, bound)
+    if start is not None:
+        try:
+            memory = memory_from_json(start.body["memory"])
+        except (BadLine, KeyError) as error:
+            raise JournalError(f"the checkpoint {start.seq} of the journal is damaged: {error}") from error
+        after = int(start.body.get("after_seq", start.seq))
+    outcomes: tuple[Outcome, ...] | None = ()
+    human: Human | None = None
+    last: Record | None = None
+    for record in await journal.read(kinds=("tick", "outcomes", "human"), after_seq=after):
+        if record.seq >= bound:
+            break
+        if record.kind == "tick":
+            memory = fold_record(memory, record, fleet)
+            human, last = None, record
+            outcomes = None if _has_writes(record.body) else ()
+        elif record.kind == "outcomes":
+            outcomes = outcomes_from_json(list(record.body["outcomes"]))
+        else:
+            human = human_from_json(record.body["human"])
+    if start is not None and last is None:
+        found = await journal.read(kinds=("tick",), newest_first=True, limit=1)
+        last = found[0] if found else None
+    return Recalled(memory, outcomes, human, last)
+
+
+async def _last_checkpoint(journal: Journal, bound: int) -> Record | None:
+    """The newest checkpoint before ``bound``."""
+    if bound == 1 << 62:
+        found = await journal.read(kinds=("checkpoint",), newest_first=True, limit=1)
+        return found[0] if found else None
+    anchor = await journal.read(kinds=None, after_seq=bound - 1, limit=1)
+    until = anchor[0].at if anchor else None
+    for record in await journal.read(kinds=("checkpoint",), until=until, newest_first=True, limit=4):
+        if record.seq < bound:
+            return record
+    return None
+
+
+def fold_record(memory: Memory, record: Record, fleet: Fleet) -> Memory:
+    """Memory after one journalled tick; a thinned one (without its snapshot) changes nothing."""
+    body = record.body
+    if "snapshot" not in body or "plan" not in body:
+        return memory
+    try:
+        return fold(memory, snapshot_from_json(body["snapshot"]), plan_from_json(body["plan"]), fleet)
+    except (BadLine, ValueError, TypeError, KeyError) as error:
+        raise JournalError(f"the tick {record.seq} of the journal is damaged: {error}") from error
+
+
+def _has_writes(body: Mapping[str, Any]) -> bool:
+    return bool(body.get("writes"))

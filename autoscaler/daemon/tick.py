@@ -1,0 +1,249 @@
+"""One tick, a straight line: observe, decide, check, journal, act, report."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol
+
+import structlog
+
+from autoscaler.core.codec import memory_to_json, outcome_to_json, plan_to_json, snapshot_to_json
+from autoscaler.core.decide import decide, step
+from autoscaler.core.memory import Memory
+from autoscaler.core.model import Decision, Human, Outcome, OutcomeWord, Plan, Snapshot
+from autoscaler.core.promises import Violation, violations
+from autoscaler.core.start_up import start_up_s
+from autoscaler.daemon.act import act
+from autoscaler.daemon.observe import Observer
+from autoscaler.daemon.recall import CHECKPOINT_TICKS
+from autoscaler.daemon.report import TickReport
+from autoscaler.daemon.setup import Setup, tick_deadline_s
+from autoscaler.ports import Clock, Journal, JournalError, Record
+
+log = structlog.stdlib.get_logger("autoscaler.tick")
+
+
+class TickClock(Clock, Protocol):
+    """A clock that never goes back and tells when the wall's did."""
+
+    def jumped(self) -> Literal["back", "ahead"] | None:
+        """The jump since this was last asked, if any."""
+        ...
+
+
+@dataclass(slots=True)
+class TickState:
+    """What one tick leaves to the next, beside the memory."""
+
+    memory: Memory = field(default_factory=Memory)
+    outcomes: tuple[Outcome, ...] | None = ()  # of the last plan; None: nobody knows
+    human: Human = field(default_factory=Human)  # acts in force
+    human_changed: bool = False
+    ticks: int = 0
+    journal_broken: bool = False
+
+
+class Ticker:
+    """Runs ticks, one at a time. ``before`` is the memory that the last plan was made from."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        journal: Journal,
+        clock: TickClock,
+        state: TickState | None = None,
+        on_journal_error: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.setup = setup
+        self.state = state or TickState()
+        self.before = self.state.memory
+        self.latest: TickReport | None = None
+        self.latest_seq = 0
+        self.order = asyncio.Lock()
+        """Held from the moment a tick takes the human acts until it is journalled, and by human acts."""
+        self._journal = journal
+        self._clock = clock
+        self._observer = Observer(setup, clock)
+        self._on_journal_error = on_journal_error
+
+    def reconfigure(self, setup: Setup) -> None:
+        """From the next tick on. Limits of reads are forgotten: the credentials may be others."""
+        self.setup = setup
+        self._observer = Observer(setup, self._clock)
+
+    async def wakes(self) -> bool:
+        """Whether a service at zero has demand again; reads only the signals that exist at zero."""
+        memory = self.state.memory
+        asleep = frozenset(
+            name
+            for name, service in self.setup.fleet.services.items()
+            if all(
+                d.key in memory.deployments and memory.deployments[d.key].replicas_set == 0
+                for d in service.deployments
+            )
+        )
+        return bool(asleep) and await self._observer.waking(asleep)
+
+    async def tick(self) -> TickReport:
+        """Observe, decide, check, journal, act. Never raises for expected trouble."""
+        setup, state, clock = self.setup, self.state, self._clock
+        started = clock.monotonic()
+        deadline_s = tick_deadline_s(setup.fleet.interval_s)
+        at = clock.now()
+        (deployments, ended), signals, prices = await asyncio.gather(
+            self._observer.deployments(), self._observer.signals(), self._observer.prices()
+        )
+        async with self.order:
+            snapshot = Snapshot(
+                at=at,
+                signals=signals,
+                deployments=deployments,
+                prices=prices,
+                human=state.human if state.human_changed or state.human.resumes else None,
+                outcomes=self._outcomes(ended),
+                clock=clock.jumped(),
+            )
+            if state.memory.at is not None and at <= state.memory.at:
+                snapshot = replace(snapshot, at=round(state.memory.at + 0.001, 3))
+            before = state.memory
+            plan, after = step(before, snapshot, setup.fleet)
+            broken = self._check(plan, snapshot, before, after)
+            writes = self._writes(plan, broken)
+            seq = await self._record(snapshot, plan, writes)
+            if seq is not None:
+                self.before, self.latest_seq = before, seq
+                state.memory = after
+                state.human, state.human_changed = after.human, False
+        withheld = tuple(
+            Outcome(v.service, v.deployment, OutcomeWord.STALE) for v in {v.key: v for v in broken}.values()
+        )
+        outcomes: tuple[Outcome, ...] = ()
+        if seq is not None:
+            left_s = max(1.0, deadline_s - (clock.monotonic() - started))
+            outcomes = await act(writes, setup, clock, left_s) if writes else ()
+            state.outcomes = (*outcomes, *withheld)
+            if writes:
+                await self._append("outcomes", {"outcomes": [outcome_to_json(o) for o in state.outcomes]})
+            if state.ticks % CHECKPOINT_TICKS == 0:
+                await self._append("checkpoint", {"memory": memory_to_json(after), "after_seq": seq})
+            state.ticks += 1
+        report = self._report(snapshot, plan, before, after, outcomes, broken, clock.monotonic() - started)
+        self.latest = report
+        return report
+
+    def _outcomes(self, ended: tuple[Outcome, ...]) -> tuple[Outcome, ...] | None:
+        """Outcomes of the last plan and, after them, ends of older changes."""
+        known = self.state.outcomes
+        if known is None:
+            return None
+        last = {(o.service, o.deployment) for o in known if o.outcome is not OutcomeWord.ACCEPTED}
+        kept = [
+            o for o in known if not any((o.service, o.deployment) == (e.service, e.deployment) for e in ended)
+        ]
+        return (*kept, *(e for e in ended if (e.service, e.deployment) not in last))
+
+    def _check(self, plan: Plan, snapshot: Snapshot, before: Memory, after: Memory) -> tuple[Violation, ...]:
+        found = violations(plan, snapshot, after.human, self.setup.fleet)
+        if self.state.ticks % CHECKPOINT_TICKS == 0 and decide(snapshot, before, self.setup.fleet) != plan:
+            # Nothing of a plan that cannot be repeated may be carried out.
+            found = (
+                *found,
+                *(
+                    Violation("12", d.service, d.deployment, "decided otherwise when asked again")
+                    for d in plan.decisions
+                ),
+            )
+        for violation in found:
+            log.error(
+                "a promise is broken: the write is not sent",
+                promise=violation.promise,
+                service=violation.service,
+                deployment=violation.deployment,
+                found=violation.text,
+            )
+        return found
+
+    def _writes(self, plan: Plan, broken: tuple[Violation, ...]) -> tuple[Decision, ...]:
+        stopped = {violation.key for violation in broken}
+        services = self.setup.fleet.services
+        return tuple(
+            decision
+            for decision in plan.decisions
+            if decision.changes
+            and services[decision.service].mode == "act"
+            and f"{decision.service}/{decision.deployment}" not in stopped
+        )
+
+    async def _record(self, snapshot: Snapshot, plan: Plan, writes: tuple[Decision, ...]) -> int | None:
+        """Intent before effect. None: not journalled, so nothing may be sent, and nothing has happened."""
+        return await self._append(
+            "tick",
+            {
+                "snapshot": snapshot_to_json(snapshot),
+                "plan": plan_to_json(plan),
+                "writes": [f"{d.service}/{d.deployment}" for d in writes],
+            },
+            at=snapshot.at,
+        )
+
+    async def _append(self, kind: str, body: dict[str, object], at: float | None = None) -> int | None:
+        state = self.state
+        try:
+            seq = await self._journal.append(Record(kind, self._clock.now() if at is None else at, body))
+        except JournalError as error:
+            self._on_journal_error()
+            if not state.journal_broken:
+                log.error("the journal cannot be written: holding, nothing is sent", error=str(error))
+            state.journal_broken = True
+            return None
+        if state.journal_broken:
+            log.info("the journal can be written again")
+            state.journal_broken = False
+        return seq
+
+    def _report(
+        self,
+        snapshot: Snapshot,
+        plan: Plan,
+        before: Memory,
+        after: Memory,
+        outcomes: tuple[Outcome, ...],
+        broken: tuple[Violation, ...],
+        duration_s: float,
+    ) -> TickReport:
+        fleet = self.setup.fleet
+        counts: dict[str, int] = {}
+        for violation in broken:
+            counts[violation.promise] = counts.get(violation.promise, 0) + 1
+        providers = {d.key: d.provider for s in fleet.services.values() for d in s.deployments}
+        start_ups, drifts = [], []
+        for key, now in after.deployments.items():
+            was = before.deployments.get(key)
+            if was is None:
+                continue
+            if now.start_ups_s is not was.start_ups_s and now.start_ups_s != was.start_ups_s:
+                start_ups.append((key, now.start_ups_s[-1]))
+            if now.drifts and now.drifts[-1] == snapshot.at and now.drifts != was.drifts:
+                drifts.append(key)
+        return TickReport(
+            at=snapshot.at,
+            fleet=fleet,
+            snapshot=snapshot,
+            plan=plan,
+            duration_s=duration_s,
+            violations=counts,
+            start_ups=tuple(start_ups),
+            start_up_estimates={
+                d.key: (
+                    start_up_s(d, after.deployments.get(d.key), 0.5),
+                    start_up_s(d, after.deployments.get(d.key), 0.9),
+                )
+                for s in fleet.services.values()
+                for d in s.deployments
+            },
+            scale_calls=tuple((providers[f"{o.service}/{o.deployment}"], o.outcome.value) for o in outcomes),
+            drift_started=tuple(drifts),
+            human=after.human,
+        )

@@ -1,0 +1,1 @@
+"""Tests; a package, so that shared helpers import as ``tests.…`` and file names may repeat."""

@@ -1,0 +1,1 @@
+"""The emulators, over real HTTP."""

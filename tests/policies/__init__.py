@@ -1,0 +1,1 @@
+"""Policies: what they want, what they say, how they are found."""

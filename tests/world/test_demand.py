@@ -1,0 +1,165 @@
+"""Traces are read strictly, and demand is the same for the same seed."""
+
+from __future__ import annotations
+
+import gzip
+import statistics
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autoscaler.world.default_day import day_rows
+from autoscaler.world.demand import arrivals, scale_to_peak, scale_to_work
+from autoscaler.world.service_time import MeanServiceTime, TokenServiceTime
+from autoscaler.world.trace import Row, TraceError, read_trace
+
+GOOD = "t_s,requests,prompt_tokens,output_tokens\r\n0,3,300,30\r\n60,0,,\r\n120,5,500,50\r\n"
+
+
+def trace(tmp_path: Path, text: str | bytes, name: str = "trace.csv") -> Path:
+    path = tmp_path / name
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def test_a_trace_is_read_with_crlf_gzip_and_missing_tokens(tmp_path: Path) -> None:
+    expected = [
+        Row(0, 60, 3, 300, 30),
+        Row(60, 60, 0, None, None),
+        Row(120, 60, 5, 500, 50),
+    ]
+    assert list(read_trace(trace(tmp_path, GOOD))) == expected
+    assert list(read_trace(trace(tmp_path, gzip.compress(GOOD.encode()), "t.csv.gz"))) == expected
+    assert list(read_trace(trace(tmp_path, "\ufeffrequests,t_s\n1,0\n2,10\n"))) == [
+        Row(0, 10, 1),
+        Row(10, 10, 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "line 1: empty"),
+        ("t_s,requests\n0,1\n", "line 2: at least two rows"),
+        ("t_s,requests\n", "line 1: at least two rows"),
+        ("time,requests\n0,1\n60,1\n", "line 1: columns 'time,requests'"),
+        ("t_s,requests,prompt_tokens\n0,1,1\n60,1,1\n", "line 1: columns"),
+        ("t_s,requests,requests\n0,1,1\n60,1,1\n", "line 1: columns"),
+        ("t_s,requests\n0,1\n60,1\n180,1\n", "line 4: t_s is 180 after 60"),
+        ("t_s,requests\n0,1\n60,1\n30,1\n", "line 4: t_s is 30 after 60"),
+        ("t_s,requests\n60,1\n0,1\n", "line 3: t_s is 0 after 60"),
+        ("t_s,requests\n0,1\n0,1\n", "line 3: t_s is 0 after 0"),
+        ("t_s,requests\n0,1\n60,-1\n", "line 3: requests is '-1'"),
+        ("t_s,requests\n0,1\n60,nan\n", "line 3: requests is 'nan'"),
+        ("t_s,requests\n0,1\n60,inf\n", "line 3: requests is 'inf'"),
+        ("t_s,requests\n0,1\n60,\n", "line 3: requests is ''"),
+        ("t_s,requests\n0,1\n60,many\n", "line 3: requests is 'many'"),
+        ("t_s,requests\n0,1\n60\n", "line 3: 1 values for 2 columns"),
+        ("t_s,requests\n0,1\n60,1,2\n", "line 3: 3 values for 2 columns"),
+    ],
+)
+def test_a_bad_trace_is_refused_with_its_line(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(TraceError, match=r"trace\.csv") as caught:
+        list(read_trace(trace(tmp_path, text)))
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"not gzip", gzip.compress(GOOD.encode())[:-12]])
+def test_a_broken_gzip_is_refused(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(TraceError, match="not readable"):
+        list(read_trace(trace(tmp_path, content, "t.csv.gz")))
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(TraceError, match="not readable"):
+        list(read_trace(trace(tmp_path, b"t_s,requests\n0,\xff\n")))
+
+
+def test_a_trace_is_streamed_and_an_error_comes_only_where_it_stands(tmp_path: Path) -> None:
+    rows = read_trace(trace(tmp_path, "t_s,requests\n0,1\n60,1\n120,x\n"))
+    assert next(rows).t_s == 0
+    with pytest.raises(TraceError):
+        list(rows)
+
+
+@given(st.lists(st.floats(0, 1e9), min_size=2, max_size=20), st.sampled_from([1, 10, 60, 0.5]))
+def test_what_is_written_is_what_is_read(
+    tmp_path_factory: pytest.TempPathFactory, counts: list[float], step_s: float
+) -> None:
+    text = "t_s,requests\n" + "".join(f"{i * step_s},{count!r}\n" for i, count in enumerate(counts))
+    path = trace(tmp_path_factory.mktemp("trace"), text)
+    assert [row.requests for row in read_trace(path)] == counts
+    assert {row.step_s for row in read_trace(path)} == {step_s}
+
+
+ROWS = [Row(0, 60, 600), Row(60, 60, 0), Row(120, 60, 6000)]
+
+
+def test_arrivals_are_poisson_inside_their_row_in_order_and_scaled() -> None:
+    service = MeanServiceTime(8.0, 1.0)
+    requests = [one for batch in arrivals(ROWS, service, seed=4, scale=2.0, starts_at=1e9) for one in batch]
+    times = [one.at - 1e9 for one in requests]
+
+    assert times == sorted(times)
+    assert not any(60 <= t < 120 for t in times)
+    assert sum(t < 60 for t in times) == pytest.approx(1200, abs=5 * 1200**0.5)
+    assert sum(t >= 120 for t in times) == pytest.approx(12000, abs=5 * 12000**0.5)
+    per_s = [0] * 60
+    for t in times:
+        if t >= 120:
+            per_s[int(t - 120)] += 1
+    assert statistics.variance(per_s) / statistics.mean(per_s) == pytest.approx(1.0, abs=0.6)
+
+
+def test_service_times_have_the_mean_and_the_variation_asked_for() -> None:
+    service = MeanServiceTime(8.0, 1.0)
+    times = [one.service_s for batch in arrivals([Row(0, 60, 100_000)], service) for one in batch]
+
+    assert statistics.mean(times) == pytest.approx(8.0, rel=0.03)
+    assert statistics.pstdev(times) / statistics.mean(times) == pytest.approx(1.0, rel=0.1)
+
+
+def test_tokens_make_the_service_time() -> None:
+    service = TokenServiceTime(prompt_tokens_per_s=8000, output_tokens_per_s=40, otherwise_s=5)
+    assert service.mean_s(Row(0, 60, 2, 16000, 160)) == pytest.approx(1 + 2)
+    assert service.mean_s(Row(0, 60, 2)) == 5
+    assert service.mean_s(Row(0, 60, 0, 0, 0)) == 5
+
+
+def test_arrivals_do_not_change_with_the_service_time_and_each_service_has_its_own() -> None:
+    def times(service: MeanServiceTime, name: str = "chat") -> list[float]:
+        return [one.at for batch in arrivals(ROWS, service, seed=4, name=name) for one in batch]
+
+    assert times(MeanServiceTime(8.0)) == times(MeanServiceTime(2.0, 0.5))
+    assert times(MeanServiceTime(), "chat") != times(MeanServiceTime(), "code")
+
+
+def test_a_trace_is_scaled_to_the_peak_or_to_the_work_wanted() -> None:
+    assert scale_to_peak(ROWS, 10.0) == pytest.approx(0.1)
+    assert scale_to_work(ROWS, MeanServiceTime(8.0), 48.0) == pytest.approx(0.06)
+    with pytest.raises(ValueError, match="no requests"):
+        scale_to_peak([Row(0, 60, 0)], 10.0)
+
+
+def test_the_default_day_has_the_statistics_it_claims() -> None:
+    rows = list(day_rows(peak_per_s=10.0, seed=3, days=7, bursts_per_day=0.5))
+    assert [row.t_s for row in rows] == [60.0 * n for n in range(7 * 1440)]
+
+    for day in range(5):
+        counts = [row.requests for row in rows[day * 1440 : (day + 1) * 1440]]
+        hours = [statistics.mean(counts[h * 60 : h * 60 + 60]) for h in range(24)]
+        assert 2.0 <= max(counts) / statistics.mean(counts) <= 4.2  # a burst on the peak is allowed
+        assert 0.02 <= statistics.mean(hours[1:6]) / max(hours) <= 0.07
+        assert 0.45 <= hours[12] / max(hours[9:12]) <= 0.95
+        assert 0.25 <= statistics.mean(hours[19:22]) / max(hours) <= 0.66
+    weekday = statistics.mean(row.requests for row in rows[: 5 * 1440])
+    weekend = statistics.mean(row.requests for row in rows[5 * 1440 :])
+    assert weekend / weekday == pytest.approx(0.5, abs=0.08)
+
+
+def test_each_day_has_its_own_sequence_and_seeds_differ() -> None:
+    one = list(day_rows(peak_per_s=10.0, seed=3))
+    assert one == list(day_rows(peak_per_s=10.0, seed=3, days=2))[:1440]
+    assert one != list(day_rows(peak_per_s=10.0, seed=4))
