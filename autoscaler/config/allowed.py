@@ -86,7 +86,9 @@ def unit_of(key: str) -> str:
     for ending, unit in _UNITS.items():
         if key.endswith(ending):
             return unit
-    return "replicas" if "replicas" in key and not key.endswith("_per_replica") else ""
+    if key == "gpus_per_replica":
+        return "GPUs"
+    return "requests at once" if key == "capacity_per_replica" else "replicas" if "replicas" in key else ""
 
 
 _UNITS: Final = {"_s": "seconds", "_percent": "percent", "_bytes_max": "bytes"}
@@ -132,7 +134,7 @@ def _text(schema: Schema) -> str:
     if "pattern" in schema:
         words += f" that matches {schema['pattern'].removeprefix('^').removesuffix('$')}"
     if most is not None:
-        words += f" of {least or 0} to {most} characters"
+        words += f" of {least} to {most} characters" if least else f" of at most {most} characters"
     elif least:
         words += " that is not empty" if least == 1 else f" of at least {least} characters"
     return words

@@ -33,8 +33,9 @@ class Document:
     def line_of(self, keys: Keys) -> int | None:
         """The line of this value or of the nearest thing around it."""
         while keys:
-            if keys in self.lines:
-                return self.lines[keys]
+            for there in (keys, (*keys, 0)):  # An array of tables begins with its first entry.
+                if there in self.lines:
+                    return self.lines[there]
             keys = keys[:-1]
         return None
 

@@ -31,7 +31,7 @@ from autoscaler.config.models import (
 from autoscaler.config.names import SECTIONS, names_for
 from autoscaler.config.policy_files import PolicyFolder, read_policies
 from autoscaler.config.problems import ConfigError, Problem, listed, nearest, unknown
-from autoscaler.config.reader import Reader
+from autoscaler.config.reader import ENVIRONMENT, Reader
 from autoscaler.config.result import Config
 
 VARIABLE: Final = "AUTOSCALER_CONFIG"
@@ -128,9 +128,11 @@ class _Loader:
             warnings=reader.warnings,
         )
 
-    def _order(self, problem: Problem) -> tuple[bool, str, int]:
-        """The file's own problems first, from its top to its end."""
-        return problem.file != self.document.file, problem.file, problem.line or 0
+    def _order(self, problem: Problem) -> tuple[int, str, int]:
+        """The file's own problems from its top to its end, the environment's, then the policy files'."""
+        places = (self.document.file, ENVIRONMENT)
+        rank = places.index(problem.file) if problem.file in places else len(places)
+        return rank, problem.file, problem.line or 0
 
     # --- steps ----------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The reference page of the configuration, made from the models: ``python -m autoscaler.config.reference``."""
+"""The reference page, made from the models: ``python -m autoscaler.config.reference``."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ again on SIGHUP and keeps the old configuration where the new one has a problem.
   empty file.
 - **Environment**: `AUTOSCALER_` and the path of a key, joined by `__`, in capitals, with `-` as `_`, goes
   before the file: `AUTOSCALER_PROVIDERS__EXO__API_SECRET`,
-  `AUTOSCALER_SERVICES__CHAT__SIGNALS__QUEUED__MAX_AGE_S`. Numbers and `true`/`false` are written as in TOML, lists
-  and tables as JSON. Names with `__` after a section are checked strictly: a mistyped one is an error. A
-  provider or source that is not in the file exists where its `KIND` is given. Arrays of tables
+  `AUTOSCALER_SERVICES__CHAT__SIGNALS__QUEUED__MAX_AGE_S`. Numbers and `true`/`false` are written as in TOML,
+  lists and tables as JSON. Names with `__` after a section are checked strictly: a mistyped one is an
+  error. A provider or source that is not in the file exists where its `KIND` is given. Arrays of tables
   (`[[prices]]`, `[[services.NAME.deployments]]`) come from the file only.
 
 Units are in the keys' names: `_s` is seconds, `usd` is US dollars. In the tables, *required* means that the
@@ -60,8 +60,8 @@ key has no default, and `-` that it is off when it is left out.
 """
 
 _PRICES: Final = """\
-`min_replicas` that cost more than a budget are an error as far as the file tells their price: the deployment's
-`gpu_type`, or else the provider's only one in `[[prices]]`, times `gpus_per_replica`.
+`min_replicas` that cost more than a budget are an error as far as the file tells their price: that of the
+deployment's `gpu_type`, or else the provider's only one in `[[prices]]`, times `gpus_per_replica`.
 """
 
 _DEFAULTS: Final = """\
@@ -132,9 +132,11 @@ def _more(title: str, model: type[BaseModel]) -> Iterator[str]:
 
 
 def _table(model: type[BaseModel], kind: str | None) -> str:
-    required = set(allowed.schema_of(model).get("required", ())) | ({"kind"} if kind else set())
+    required = {*allowed.schema_of(model).get("required", ()), "deployments"} | ({"kind"} if kind else set())
     lines = ["| key | allowed | unit | default | what for |", "|---|---|---|---|---|"]
-    for key, schema in allowed.fields_of(model).items():
+    fields = allowed.fields_of(model)
+    for key in sorted(fields, key=lambda key: key != "kind"):
+        schema = fields[key]
         words = json.dumps(kind) if key == "kind" else allowed.describe(schema)
         if allowed.is_secret(schema):
             words += f"; secret, or `{key}_file`"

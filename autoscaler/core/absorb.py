@@ -260,7 +260,6 @@ def _deployment(
             read_back=replicas,
         )
     else:
-        fell = ready < was.ready and ready < replicas_set
         judged = judge_range(was, replicas, at, service.drift_hold_s)
         moved = judged.drift_until is not None and judged.drift_until != was.drift_until
         now = DeploymentMemory(
@@ -276,7 +275,7 @@ def _deployment(
             intents=judged.intents,
             changes=_recent(was.changes, at, service),
             last_change_at=was.last_change_at,
-            batches=() if fell and not was.starting else was.batches,
+            batches=was.batches,
             reasserts=was.reasserts,
             scaling_since=was.scaling_since,
             start_ups_s=was.start_ups_s,

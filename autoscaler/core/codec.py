@@ -346,16 +346,15 @@ def _observation_json(o: Observation) -> dict[str, Any]:
             body["replicas_set"] = o.replicas.minimum
         else:
             body["range"] = list(o.replicas)
-    for key, value in (
+    known = (
         ("replicas_ready", o.ready),
         ("replicas_starting", o.starting),
         ("gpu_type", o.gpu_type),
         ("gpus_per_replica", o.gpus_per_replica),
         ("available", o.available),
         ("error", o.error.value if o.error else None),
-    ):
-        if value is not None:
-            body[key] = value
+    )
+    body.update({key: value for key, value in known if value is not None})
     body["phase"] = o.phase.value
     flags = (("native", o.native), ("wakes", o.wakes), ("busy", o.busy))
     body.update({key: True for key, flag in flags if flag})

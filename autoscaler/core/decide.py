@@ -147,6 +147,8 @@ def _site(
         carries = was.last.ready or 0
     elif obstacle == "drift":
         carries = min(now, deployment.max_replicas)
+    if late and was is not None:
+        carries = min(carries, max(0, max(now, asked(was)) - late))
     return Site(
         deployment=deployment,
         memory=was,

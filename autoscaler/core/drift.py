@@ -18,7 +18,7 @@ def judge_range(was: DeploymentMemory, seen: ReplicaRange, at: float, hold_s: fl
     """
     changed = seen != was.last.replicas
     if was.left_alone_until is not None and at < was.left_alone_until:
-        return replace(was, drift_until=None, read_back=seen) if changed or was.drift_until else was
+        return replace(was, drift_until=None, read_back=seen, intents=())
     if was.drift_until is not None:
         if at >= was.drift_until:
             return replace(was, drift_until=None, read_back=seen, intents=())

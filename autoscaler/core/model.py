@@ -240,6 +240,7 @@ class DeploymentEvidence:
     start_up_p90_s: float
     obstacle: str | None  # why no write, or no increase, goes there
     steps: tuple[Step, ...] = ()
+    replicas_asked: int | None = None  # where an accepted increase is not read back yet
 
 
 @dataclass(frozen=True, slots=True)

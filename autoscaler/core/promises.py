@@ -158,7 +158,8 @@ def _together(decisions: list[Decision], service: Service, evidence: ServiceEvid
     new = {d.deployment: _or(d.replicas_to, last[d.deployment]) for d in decisions}
     decisions = [d for d in decisions if d.replicas_to is not None]
     falling = [d for d in decisions if new[d.deployment] < old[d.deployment]]
-    over_total = sum(old.values()) - evidence.ceiling
+    raised = sum(max(0, min(new[n], evidence.deployments[n].floor) - old[n]) for n in old)
+    over_total = sum(old.values()) + raised - evidence.ceiling
     for decision in falling:
         site = evidence.deployments[decision.deployment]
         was, to = old[decision.deployment], new[decision.deployment]
@@ -238,7 +239,8 @@ def _serving(site: DeploymentEvidence, count: int) -> int:
 
 def _held(site: DeploymentEvidence, count: int) -> int:
     """Replicas set, without those that are overdue."""
-    return min(count, max(0, max(site.replicas_set or 0, count) - site.replicas_overdue))
+    there = max(site.replicas_set or 0, site.replicas_asked or 0, count)
+    return min(count, max(0, there - site.replicas_overdue))
 
 
 # --- money --------------------------------------------------------------------------------------
@@ -286,9 +288,12 @@ def _rises_freely(decision: Decision, plan: Plan, evidence: ServiceEvidence) -> 
     site = evidence.deployments[decision.deployment]
     if decision.replicas_to <= max(decision.replicas_from, _running(site)):
         return False
-    # What has to go to a ceiling, and is only waiting for it, holds no floor up.
+    # What has to go to a ceiling, and only waits for it, holds no floor up; nor does what is overdue.
     total = sum(
-        min(d.replicas_to or 0, evidence.deployments[d.deployment].ceiling)
+        _held(
+            evidence.deployments[d.deployment],
+            min(d.replicas_to or 0, evidence.deployments[d.deployment].ceiling),
+        )
         for d in plan.decisions
         if d.service == decision.service
     )

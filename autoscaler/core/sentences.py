@@ -318,6 +318,7 @@ def _site_evidence(site: Site) -> DeploymentEvidence:
         start_up_p90_s=start_up_s(site.deployment, memory, 0.9),
         obstacle=site.obstacle or (site.reason or None),
         steps=tuple(site.steps) if site.steps else _NO_STEPS,
+        replicas_asked=site.asked if site.asked != site.now else None,
     )
 
 

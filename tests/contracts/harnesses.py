@@ -103,7 +103,7 @@ def example_kind() -> ProviderKind:
     text = EXAMPLE.read_text(encoding="utf-8")
     code = text.split("```python\n", 1)[1].split("```", 1)[0]
     module: dict[str, Any] = {"__name__": "acme_example"}
-    exec(compile(code, str(EXAMPLE), "exec"), module)
+    exec(compile(code, str(EXAMPLE), "exec", dont_inherit=True), module)
     kind = module["KIND"]
     assert isinstance(kind, ProviderKind)
     return kind
