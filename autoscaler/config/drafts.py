@@ -82,7 +82,7 @@ def read_service(
     keys: Keys = ("services", name)
     before = len(reader.problems)
     check_name(reader, name, keys)
-    inherited = {key: value for key, value in defaults.items() if key != "deployments"}
+    inherited = _inherited(defaults, table)
     merged = layered({"service": inherited}, {"service": dict(table)})["service"]
     settings = reader.model(ServiceSettings, merged, keys)
     signals = _read_signals(reader, merged.get("signals", {}), (*keys, "signals"), known)
@@ -93,6 +93,18 @@ def read_service(
         settings = ServiceSettings.model_construct(policies=(), signals=merged.get("signals", {}))
     whole = len(reader.problems) == before
     return ServiceDraft(name, keys, settings, policies, signals, deployments, whole)
+
+
+def _inherited(defaults: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
+    """What a service takes from [defaults]; a signal that names its own source takes nothing."""
+    found = {key: value for key, value in defaults.items() if key != "deployments"}
+    signals, own = found.get("signals"), table.get("signals")
+    if isinstance(signals, Mapping) and isinstance(own, Mapping):
+        replaced = {
+            name for name, signal in own.items() if isinstance(signal, Mapping) and "source" in signal
+        }
+        found["signals"] = {name: signal for name, signal in signals.items() if name not in replaced}
+    return found
 
 
 def check_name(reader: Reader, name: str, keys: Keys, pattern: str = NAME_PATTERN) -> None:

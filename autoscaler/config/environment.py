@@ -122,7 +122,7 @@ def _unknown(name: str, text: str, found: list[tuple[Keys, allowed.Schema]], nam
         return Problem(ENVIRONMENT, name, value, f"means more than one key; set {places} in the file")
     if name.startswith(f"{PREFIX}PRICES__") or "__DEPLOYMENTS" in name:
         return Problem(ENVIRONMENT, name, value, f"unknown name; {LISTS_ONLY_IN_FILES}")
-    meant = nearest(name, names.keys)
+    meant = nearest(name.upper(), names.keys)
     return Problem(
         ENVIRONMENT,
         name,

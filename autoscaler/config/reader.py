@@ -18,7 +18,7 @@ SECRET_BYTES_MAX: Final = 65_536
 ENVIRONMENT: Final = "environment"
 Model = TypeVar("Model", bound=BaseModel)
 _NOT_READ: Final = "not-read"
-_SCRUB_CHARS_MIN: Final = 4  # Shorter ones would black out ordinary words.
+_SCRUB_CHARS_MIN: Final = 8  # Shorter ones would black out ordinary words of ours.
 _ABSENT: Final = object()
 
 _TYPE_NAMES: Final[Mapping[type, str]] = {
@@ -29,6 +29,7 @@ _TYPE_NAMES: Final[Mapping[type, str]] = {
     list: "a list",
     dict: "a table",
 }
+_WORDS_OF_OTHERS: Final = ("value_error", "assertion_error")
 _OUT_OF_RANGE: Final = ("greater_than", "less_than", "finite_number", "multiple_of", "too_long", "too_short")
 
 
@@ -99,7 +100,7 @@ class Reader:
     def _scrubbed(self, problem: Problem) -> Problem:
         # A validator may repeat what it was given; ours do not, but another's may.
         value, message = problem.value, problem.message
-        for secret in self._secrets:
+        for secret in (secret for secret in self._secrets if len(secret) >= _SCRUB_CHARS_MIN):
             message = message.replace(secret, HIDDEN)
             value = value.replace(secret, HIDDEN) if value is not None else None
         return Problem(problem.file, problem.key, value, message, problem.line)
@@ -186,6 +187,8 @@ class Reader:
             hidden, value = False, _ABSENT
         last = next((str(key) for key in reversed(place) if isinstance(key, str)), "")
         what = _message(detail, allowed.describe(schema, last), value)
+        if detail["type"] in _WORDS_OF_OTHERS and any(secret in what for secret in self._secrets):
+            what = f"not allowed; allowed is {allowed.describe(schema, last)}"
         if detail["type"] == "missing" and allowed.is_secret(schema):
             what += f", or the path of a file that holds it in {last}_file"
         self.problem((*keys, *place), what, value, hidden=hidden)
@@ -221,7 +224,7 @@ class Reader:
         if isinstance(value, Mapping):
             for inner in value.values():
                 self._remember(inner)
-        elif isinstance(value, str) and len(value) >= _SCRUB_CHARS_MIN:
+        elif isinstance(value, str) and value:
             self._secrets.add(value)
 
     def _secret_of_file(self, value: object, keys: Keys) -> str | None:
@@ -301,7 +304,7 @@ def _message(detail: ErrorDetails, words: str, value: object) -> str:
         return f"is required; allowed is {words}"
     if kind == "extra_forbidden":
         return "unknown key"
-    if kind in ("value_error", "assertion_error"):
+    if kind in _WORDS_OF_OTHERS:
         return detail["msg"].split(", ", 1)[-1]
     if kind.startswith(_OUT_OF_RANGE):
         return f"out of range; allowed is {words}"

@@ -67,8 +67,8 @@ deployment's `gpu_type`, or else the provider's only one in `[[prices]]`, times 
 _DEFAULTS: Final = """\
 ## [defaults]
 
-Any key of a service but `deployments`, for all services. A service's own key wins; tables such as `signals`
-and `labels` are put together key by key.
+Any key of a service but `deployments`, for all services. A service's own key wins; `labels` and `signals`
+are put together key by key, but a signal that names its own `source` takes nothing from here.
 """
 
 _POLICIES: Final = """\

@@ -95,8 +95,9 @@ def _reason(case: Case, site: Site) -> tuple[str, str]:
         return site.obstacle, _sentence(site.limits.floor_text, site.obstacle_text)
     if case.budget_bound and site.to == site.now:
         return "budget", _sentence(_need_text(case), case.budget_text)
-    if site.overdue:
-        return "overdue", f"{site.overdue} of {site.asked} replicas are overdue"
+    if site.overdue and site.to >= site.now:
+        late = f"{site.overdue} of {site.asked} replicas are overdue"
+        return "overdue", _sentence(_need_text(case), late)
     if case.move and site.to != site.now and site.to != _stays(case, site):
         return "moving", _sentence(_need_text(case), f"moving pays: {case.move}")
     limit = _limit(case, site)

@@ -53,10 +53,13 @@ async def recall(journal: Journal, fleet: Fleet, before_seq: int | None = None) 
     outcomes: tuple[Outcome, ...] | None = ()
     human: Human | None = None
     last: Record | None = None
-    for record in await journal.read(kinds=("tick", "outcomes", "human"), after_seq=after):
+    # The tick that the checkpoint was made after is read too: what became of its writes may be unknown.
+    for record in await journal.read(kinds=("tick", "outcomes", "human"), after_seq=max(0, after - 1)):
         if record.seq >= bound:
             break
-        if record.kind == "tick":
+        if record.kind == "tick" and record.seq == after:
+            outcomes, last = (None if _has_writes(record.body) else ()), record
+        elif record.kind == "tick":
             memory = fold_record(memory, record, fleet)
             human, last = None, record
             outcomes = None if _has_writes(record.body) else ()
@@ -64,9 +67,6 @@ async def recall(journal: Journal, fleet: Fleet, before_seq: int | None = None) 
             outcomes = outcomes_from_json(list(record.body["outcomes"]))
         else:
             human = human_from_json(record.body["human"])
-    if start is not None and last is None:
-        found = await journal.read(kinds=("tick",), newest_first=True, limit=1)
-        last = found[0] if found else None
     return Recalled(memory, outcomes, human, last)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
@@ -12,7 +12,7 @@ import structlog
 from autoscaler.core.codec import memory_to_json, outcome_to_json, plan_to_json, snapshot_to_json
 from autoscaler.core.decide import decide, step
 from autoscaler.core.memory import Memory
-from autoscaler.core.model import Decision, Human, Outcome, OutcomeWord, Plan, Snapshot
+from autoscaler.core.model import Decision, Human, Outcome, OutcomeWord, Plan, Price, Snapshot
 from autoscaler.core.promises import Violation, violations
 from autoscaler.core.start_up import start_up_s
 from autoscaler.daemon.act import act
@@ -43,10 +43,20 @@ class TickState:
     human_changed: bool = False
     ticks: int = 0
     journal_broken: bool = False
+    untold: Untold = field(default_factory=lambda: Untold())
+
+
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """Facts that are told once, kept until a tick with them has been journalled."""
+
+    ended: tuple[Outcome, ...] = ()  # changes of earlier ticks that failed
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    jump: Literal["back", "ahead"] | None = None
 
 
 class Ticker:
-    """Runs ticks, one at a time. ``before`` is the memory that the last plan was made from."""
+    """Runs ticks, one at a time. ``before`` is the memory that the plan of ``latest`` was made from."""
 
     def __init__(
         self,
@@ -60,7 +70,6 @@ class Ticker:
         self.state = state or TickState()
         self.before = self.state.memory
         self.latest: TickReport | None = None
-        self.latest_seq = 0
         self.order = asyncio.Lock()
         """Held from the moment a tick takes the human acts until it is journalled, and by human acts."""
         self._journal = journal
@@ -75,16 +84,17 @@ class Ticker:
 
     async def wakes(self) -> bool:
         """Whether a service at zero has demand again; reads only the signals that exist at zero."""
-        memory = self.state.memory
-        asleep = frozenset(
-            name
-            for name, service in self.setup.fleet.services.items()
-            if all(
-                d.key in memory.deployments and memory.deployments[d.key].replicas_set == 0
-                for d in service.deployments
-            )
-        )
+        asleep = frozenset(name for name in self.setup.fleet.services if self.is_asleep(name))
         return bool(asleep) and await self._observer.waking(asleep)
+
+    def is_asleep(self, service: str) -> bool:
+        """Whether the service has no replica and the last tick saw no demand that it could have acted on."""
+        memory = self.state.memory
+        known = memory.services.get(service)
+        if known is None or known.demand_seen_at == memory.at:
+            return False
+        found = [memory.deployments.get(d.key) for d in self.setup.fleet.services[service].deployments]
+        return all(one is not None and one.replicas_set == 0 for one in found)
 
     async def tick(self) -> TickReport:
         """Observe, decide, check, journal, act. Never raises for expected trouble."""
@@ -95,15 +105,19 @@ class Ticker:
         (deployments, ended), signals, prices = await asyncio.gather(
             self._observer.deployments(), self._observer.signals(), self._observer.prices()
         )
+        untold = state.untold
+        state.untold = untold = Untold(
+            (*untold.ended, *ended), {**untold.prices, **prices}, clock.jumped() or untold.jump
+        )
         async with self.order:
             snapshot = Snapshot(
                 at=at,
                 signals=signals,
                 deployments=deployments,
-                prices=prices,
+                prices=untold.prices,
                 human=state.human if state.human_changed or state.human.resumes else None,
-                outcomes=self._outcomes(ended),
-                clock=clock.jumped(),
+                outcomes=self._outcomes(untold.ended),
+                clock=untold.jump,
             )
             if state.memory.at is not None and at <= state.memory.at:
                 snapshot = replace(snapshot, at=round(state.memory.at + 0.001, 3))
@@ -113,9 +127,11 @@ class Ticker:
             writes = self._writes(plan, broken)
             seq = await self._record(snapshot, plan, writes)
             if seq is not None:
-                self.before, self.latest_seq = before, seq
                 state.memory = after
                 state.human, state.human_changed = after.human, False
+                state.untold = Untold()
+                # Until they are known: a tick that ends here must not lend them those of the plan before.
+                state.outcomes = None if writes else ()
         withheld = tuple(
             Outcome(v.service, v.deployment, OutcomeWord.STALE) for v in {v.key: v for v in broken}.values()
         )
@@ -130,7 +146,7 @@ class Ticker:
                 await self._append("checkpoint", {"memory": memory_to_json(after), "after_seq": seq})
             state.ticks += 1
         report = self._report(snapshot, plan, before, after, outcomes, broken, clock.monotonic() - started)
-        self.latest = report
+        self.latest, self.before = report, before
         return report
 
     def _outcomes(self, ended: tuple[Outcome, ...]) -> tuple[Outcome, ...] | None:
