@@ -34,7 +34,7 @@ types: setup ## mypy, strict
 bench: setup ## the benchmarks
 	@for file in benchmarks/bench_*.py; do \
 	    [ -f "$$file" ] || { echo "bench: no benchmarks/bench_*.py" >&2; exit 1; }; \
-	    echo "== $$file"; $(BIN)/python "$$file" $(ARGS) || exit 1; \
+	    name=$$(basename "$$file" .py); $(BIN)/python -m "benchmarks.$$name" $(ARGS) || exit 1; \
 	done
 
 lock: setup ## write the lock files from pyproject.toml; ARGS=--upgrade takes the newest versions

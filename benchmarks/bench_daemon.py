@@ -64,9 +64,21 @@ def main() -> None:
         "The daemon as a process",
         [
             Figure("ready after start, 100 deployments", f"{ready_s:.2f} s", "at most 1.5 s", ready_s <= 1.5),
-            Figure("CPU when idle, 100 deployments, 15 s", f"{share:.1%} of a core", "below 2 %", share < 0.02),
-            Figure("resident memory, 500 deployments, 60 ticks", f"{before_mb:.0f} MB", "at most 110 MB", before_mb <= 110),
-            Figure("the same after a scrape and the page", f"{after_mb:.0f} MB", "at most 110 MB", after_mb <= 110),
+            Figure(
+                "CPU when idle, 100 deployments, 15 s", f"{share:.1%} of a core", "below 2 %", share < 0.02
+            ),
+            Figure(
+                "resident memory, 500 deployments, 60 ticks",
+                f"{before_mb:.0f} MB",
+                "at most 110 MB",
+                before_mb <= 110,
+            ),
+            Figure(
+                "the same after a scrape and the page",
+                f"{after_mb:.0f} MB",
+                "at most 110 MB",
+                after_mb <= 110,
+            ),
         ],
     )
 

@@ -35,9 +35,7 @@ def fleet_of(count: int) -> Fleet:
     )
     signals = {"queued": SignalRule(60, exists_at_zero=True), "running": SignalRule(60)}
     services = {
-        f"s{i:05d}": Service(
-            f"s{i:05d}", policies, (Deployment(f"s{i:05d}", "d", "exo", 16.0, 6),), signals
-        )
+        f"s{i:05d}": Service(f"s{i:05d}", policies, (Deployment(f"s{i:05d}", "d", "exo", 16.0, 6),), signals)
         for i in range(count)
     }
     return Fleet(services, fixed_prices={"exo/gpua5000": 1.1})
@@ -55,7 +53,9 @@ def seconds_per_tick(count: int, ticks: int = 12) -> float:
             if rng.random() < 0.2:
                 running[name] = float(rng.randint(20, 70))
             signals[name] = {"queued": Sample(0.0, at - 1), "running": Sample(running[name], at - 2)}
-        seen = {f"{n}/d": Observation(exactly(4), 4, None, Phase.READY, "gpua5000", 1) for n in fleet.services}
+        seen = {
+            f"{n}/d": Observation(exactly(4), 4, None, Phase.READY, "gpua5000", 1) for n in fleet.services
+        }
         snapshot = Snapshot(at, signals, seen, {}, None, ())
         started = time.perf_counter()
         _, memory = step(memory, snapshot, fleet)
@@ -78,7 +78,9 @@ def main() -> None:
             )
         )
     slower = rates[100] / rates[10_000]
-    figures.append(Figure("time per service, 10,000 services against 100", f"{slower:.2f} x", "linear: about 1 x"))
+    figures.append(
+        Figure("time per service, 10,000 services against 100", f"{slower:.2f} x", "linear: about 1 x")
+    )
     show("Decisions", figures)
 
 

@@ -16,7 +16,7 @@ from autoscaler.core.decide import step
 from autoscaler.core.fleet import Deployment, Fleet, NamedPolicy, Service, SignalRule
 from autoscaler.core.memory import Memory
 from autoscaler.core.model import Observation, Outcome, OutcomeWord, Phase, Sample, Snapshot, exactly
-from autoscaler.daemon.explain import why_at
+from autoscaler.daemon.past import why_at
 from autoscaler.daemon.recall import CHECKPOINT_TICKS
 from autoscaler.journals import SqliteJournal
 from autoscaler.policies.queue_depth import QueueDepth
@@ -43,8 +43,8 @@ async def write(path: Path, count: int, days: float, label: str) -> int:
     """A journal of ``days`` of ticks with demand that wanders; returns the bytes before retention."""
     journal = await SqliteJournal.open(path)
     rng, memory, fleet = random.Random(7), Memory(), fleet_of(count)
-    level = {name: 30.0 for name in fleet.services}
-    counts = {name: 3 for name in fleet.services}
+    level = dict.fromkeys(fleet.services, 30.0)
+    counts = dict.fromkeys(fleet.services, 3)
     outcomes: tuple[Outcome, ...] = ()
     ticks = int(days * DAY_S / INTERVAL_S)
     full = 0
@@ -111,7 +111,12 @@ def main() -> None:
             size = asyncio.run(write(path, count, 1.0, f"a day of {count}"))
             mb = size / count / 1e6
             figures.append(
-                Figure(f"journal, {count} deployments, a day at 15 s", f"{mb:.2f} MB each", "at most 1 MB", mb <= 1.0)
+                Figure(
+                    f"journal, {count} deployments, a day at 15 s",
+                    f"{mb:.2f} MB each",
+                    "at most 1 MB",
+                    mb <= 1.0,
+                )
             )
             path.unlink()
         for count in (2, 50):
@@ -120,7 +125,12 @@ def main() -> None:
             asyncio.run(write(path, count, whole, f"{whole:g} days of {count}"))
             ms = asyncio.run(ask(path, count, whole))
             figures.append(
-                Figure(f"why, median, {count} deployments, {whole:g} days", f"{ms:.0f} ms", "under 100 ms", ms < 100)
+                Figure(
+                    f"why, median, {count} deployments, {whole:g} days",
+                    f"{ms:.0f} ms",
+                    "under 100 ms",
+                    ms < 100,
+                )
             )
     show("The journal", figures)
 

@@ -33,7 +33,9 @@ def fleet_of(count: int, port: int) -> EmulatedFleet:
     )
 
 
-def config_of(count: int, vendor_port: int, demand_port: int, http_port: int, interval_s: float = 15.0) -> str:
+def config_of(
+    count: int, vendor_port: int, demand_port: int, http_port: int, interval_s: float = 15.0
+) -> str:
     """A configuration for all of them: one service each, two Prometheus signals each."""
     services = []
     for one in fleet_of(count, vendor_port).deployments:
@@ -95,7 +97,10 @@ def free_port() -> int:
 async def _query(request: web.Request) -> web.Response:
     form = await request.post()
     value = sum(str(form["query"]).encode()) % 40
-    body = {"status": "success", "data": {"resultType": "vector", "result": [{"metric": {}, "value": [0, str(value)]}]}}
+    body = {
+        "status": "success",
+        "data": {"resultType": "vector", "result": [{"metric": {}, "value": [0, str(value)]}]},
+    }
     return web.Response(text=json.dumps(body), content_type="application/json")
 
 
@@ -121,7 +126,14 @@ def running_plant(count: int) -> Iterator[Plant]:
     """Emulator and demand server in a child process, ready."""
     plant = Plant(free_port(), free_port())
     child = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.plants", str(count), str(plant.vendor_port), str(plant.demand_port)]
+        [
+            sys.executable,
+            "-m",
+            "benchmarks.plants",
+            str(count),
+            str(plant.vendor_port),
+            str(plant.demand_port),
+        ]
     )
     try:
         wait_for(f"http://127.0.0.1:{plant.vendor_port}/_emulator/world")

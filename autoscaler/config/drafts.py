@@ -80,7 +80,7 @@ def read_service(
 ) -> ServiceDraft:
     """One ``[services.NAME]`` table over ``[defaults]``; its own keys are defaults where one is wrong."""
     keys: Keys = ("services", name)
-    before = len(reader.problems)
+    before = reader.problems_count
     check_name(reader, name, keys)
     inherited = _inherited(defaults, table)
     merged = layered({"service": inherited}, {"service": dict(table)})["service"]
@@ -91,7 +91,7 @@ def read_service(
     if settings is None:
         # The parts can still be compared with each other, and with other services.
         settings = ServiceSettings.model_construct(policies=(), signals=merged.get("signals", {}))
-    whole = len(reader.problems) == before
+    whole = reader.problems_count == before
     return ServiceDraft(name, keys, settings, policies, signals, deployments, whole)
 
 

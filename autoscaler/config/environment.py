@@ -21,6 +21,7 @@ from autoscaler.config.problems import HIDDEN, Problem, listed, nearest, shown, 
 from autoscaler.config.reader import ENVIRONMENT, names_of
 
 PREFIX: Final = "AUTOSCALER_"
+NAMES_COMPARED_MAX: Final = 1000
 LISTS_ONLY_IN_FILES: Final = "arrays of tables come from the file only"
 
 _INTEGER: Final = re.compile(r"[+-]?\d{1,30}", re.ASCII)
@@ -122,7 +123,7 @@ def _unknown(name: str, text: str, found: list[tuple[Keys, allowed.Schema]], nam
         return Problem(ENVIRONMENT, name, value, f"means more than one key; set {places} in the file")
     if name.startswith(f"{PREFIX}PRICES__") or "__DEPLOYMENTS" in name:
         return Problem(ENVIRONMENT, name, value, f"unknown name; {LISTS_ONLY_IN_FILES}")
-    meant = nearest(name.upper(), names.keys)
+    meant = _meant(name.upper(), names)
     return Problem(
         ENVIRONMENT,
         name,
@@ -131,6 +132,19 @@ def _unknown(name: str, text: str, found: list[tuple[Keys, allowed.Schema]], nam
         if meant
         else "unknown name; allowed are paths of the file's keys",
     )
+
+
+def _meant(name: str, names: Names) -> str | None:
+    """The nearest name: of the same table, else the same key of another; a fleet may have thousands."""
+    table, key = name.rpartition("__")[::2]
+    for near in (
+        [one for one in names.keys if one.startswith(f"{table}__")],
+        [one for one in names.keys if one.endswith(f"__{key}")],
+        list(names.keys)[:NAMES_COMPARED_MAX],
+    ):
+        if found := nearest(name, near):
+            return found
+    return None
 
 
 def _may_be_secret(name: str) -> bool:

@@ -99,7 +99,7 @@ class _Loader:
         services = self._services(known)
         usd_per_hour = budget.usd_per_hour if budget is not None else None
         check_services(reader, services, prices, usd_per_hour)
-        if reader.problems:
+        if reader.problems_count:
             raise ConfigError(sorted(reader.problems, key=self._order))
         assert daemon is not None
         assert http is not None

@@ -63,6 +63,11 @@ class Reader:
         """All warnings so far, each once, without secrets."""
         return tuple(dict.fromkeys(self._scrubbed(problem) for problem in self._warnings))
 
+    @property
+    def problems_count(self) -> int:
+        """How many times something was wrong so far."""
+        return len(self._problems)
+
     def problem(self, keys: Keys, message: str, value: object = _ABSENT, *, hidden: bool = False) -> None:
         """Something that stops the start."""
         self._problems.append(self._at(keys, message, value, hidden=hidden))

@@ -14,16 +14,15 @@ from aiohttp import web
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from autoscaler import __version__
-from autoscaler.core.codec import plan_from_json, snapshot_from_json
 from autoscaler.core.model import Human, Override, Pause
 from autoscaler.daemon import people
 from autoscaler.daemon.explain import explain
-from autoscaler.daemon.recall import recall
+from autoscaler.daemon.past import why_at
 from autoscaler.daemon.report import Invalid, TickReport, check_override, known_service
 from autoscaler.daemon.setup import Setup
 from autoscaler.daemon.telemetry import PrometheusTelemetry
 from autoscaler.daemon.tick import TickClock, Ticker
-from autoscaler.ports import Journal, JournalError, Record
+from autoscaler.ports import Journal, JournalError
 
 log = structlog.stdlib.get_logger("autoscaler.daemon")
 
@@ -64,8 +63,11 @@ class Daemon:
         self._reload = reload
         self._on_tick = on_tick
         self._ticking = asyncio.Lock()
-        self._last_tick: float | None = None  # monotonic
+        self._last_tick: float | None = None  # monotonic; the end of the last whole tick
+        self._last_try: float = clock.monotonic()  # the end of the last one, whole or not
         self._started = clock.monotonic()
+        self._woken = False
+        self._stopping = False
         self._early: asyncio.Task[None] | None = None
         self._scheduler: AsyncIOScheduler | None = None
 
@@ -73,30 +75,39 @@ class Daemon:
 
     async def tick(self) -> None:
         """One tick, unless one is running: then that one counts."""
-        if self._ticking.locked():
+        if not self._ticking.locked():
+            async with self._ticking:
+                await self._tick()
+
+    async def _tick(self) -> None:
+        if self._stopping:
             return
-        async with self._ticking:
-            try:
-                report = await self.ticker.tick()
-            except Exception:
-                # A bug of ours: told whole, once per tick; healthz fails when it goes on.
-                log.exception("a tick failed: please report this as a bug")
-                return
+        try:
+            report = await self.ticker.tick()
             self._last_tick = self._clock.monotonic()
             self._telemetry.tick(report)
             if self._on_tick is not None:
                 self._on_tick(report)
+        except Exception:
+            # A bug of ours: told whole, once per tick; healthz fails when it goes on.
+            log.exception("a tick failed: please report this as a bug")
+        finally:
+            self._last_try = self._clock.monotonic()
 
     def wake(self) -> None:
-        """Start a tick early, at most once a second."""
+        """Start a tick early, at most once a second; one that is under way may have looked already."""
+        self._woken = True
         if self._early is None or self._early.done():
             self._early = asyncio.get_running_loop().create_task(self._tick_early(), name="early tick")
 
     async def _tick_early(self) -> None:
-        if self._last_tick is not None:
-            since_s = self._clock.monotonic() - self._last_tick
-            await self._clock.sleep(max(0.0, EARLY_TICK_MIN_S - since_s))
-        await self.tick()
+        while self._woken and not self._stopping:
+            since_s = self._clock.monotonic() - self._last_try
+            if self._last_tick is not None and since_s < EARLY_TICK_MIN_S:
+                await self._clock.sleep(EARLY_TICK_MIN_S - since_s)
+            async with self._ticking:
+                self._woken = False
+                await self._tick()
 
     async def _poll_waking(self) -> None:
         if self._last_tick is not None and not self._ticking.locked() and await self.ticker.wakes():
@@ -114,24 +125,30 @@ class Daemon:
         while True:
             interval_s = self.ticker.setup.fleet.interval_s
             await self._clock.sleep(max(1.0, interval_s / 2.0))
-            last = self._last_tick if self._last_tick is not None else self._started
-            if self._clock.monotonic() - last > 2.0 * interval_s and not self._ticking.locked():
+            if self._clock.monotonic() - self._last_try > 2.0 * interval_s and not self._ticking.locked():
                 log.warning("ticks were missed: the schedule is set anew", interval_s=interval_s)
-                self._schedule_ticks()
+                self._schedule()
                 await self.tick()
 
-    def _schedule_ticks(self) -> None:
+    def _schedule(self) -> None:
+        """All jobs anew, from now on."""
         assert self._scheduler is not None
-        self._scheduler.add_job(
-            self.tick,
-            "interval",
-            seconds=self.ticker.setup.fleet.interval_s / self._speed,
-            id="tick",
-            replace_existing=True,
-            max_instances=1,
-            coalesce=True,
-            misfire_grace_time=None,
-        )
+        interval_s = self.ticker.setup.fleet.interval_s
+        for job, every_s in (
+            (self.tick, interval_s / self._speed),
+            (self._poll_waking, min(WAKE_POLL_S, interval_s / 3.0) / self._speed),
+            (self._upkeep, max(1.0, UPKEEP_S / self._speed)),
+        ):
+            self._scheduler.add_job(
+                job,
+                "interval",
+                seconds=every_s,
+                id=job.__name__,
+                replace_existing=True,
+                max_instances=1,
+                coalesce=True,
+                misfire_grace_time=None,
+            )
 
     # --- life -----------------------------------------------------------------------------------
 
@@ -158,31 +175,15 @@ class Daemon:
 
     async def _tick_until(self, stop: asyncio.Event, shutdown_s: float) -> None:
         self._scheduler = AsyncIOScheduler(timezone=UTC)
-        self._schedule_ticks()
-        self._scheduler.add_job(
-            self._poll_waking,
-            "interval",
-            seconds=min(WAKE_POLL_S, self.ticker.setup.fleet.interval_s / 3.0) / self._speed,
-            max_instances=1,
-            coalesce=True,
-            misfire_grace_time=None,
-        )
-        self._scheduler.add_job(
-            self._upkeep,
-            "interval",
-            seconds=max(1.0, UPKEEP_S / self._speed),
-            max_instances=1,
-            coalesce=True,
-            misfire_grace_time=None,
-        )
+        self._schedule()
         self._scheduler.start()
         watch = asyncio.get_running_loop().create_task(self._watch(), name="watchdog")
         first = asyncio.get_running_loop().create_task(self.tick(), name="first tick")
         try:
             await stop.wait()
         finally:
-            watch.cancel()
             # The scheduler cancels what runs when it is shut down, so what runs is waited for first.
+            self._stopping = True
             self._scheduler.pause()
             await self._drain(shutdown_s)
             self._scheduler.shutdown(wait=False)
@@ -203,18 +204,18 @@ class Daemon:
         """Read the configuration again; an invalid one is refused and the old one stays."""
         if self._reload is None:
             return False
-        try:
-            setup = await self._reload()
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with a file must not end the daemon
-            self._telemetry.config_reloaded(ok=False)
-            log.error("the new configuration is refused, the old one stays", error=str(error))
-            return False
-        async with self._ticking:
+        async with self._ticking:  # A running tick keeps its ends: the reload closes those that go.
+            try:
+                setup = await self._reload()
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with a file must not end the daemon
+                self._telemetry.config_reloaded(ok=False)
+                log.error("the new configuration is refused, the old one stays", error=str(error))
+                return False
             self.ticker.reconfigure(setup)
         self._telemetry.config_reloaded(ok=True)
         log.info("configuration read again", config_hash=setup.fleet.config_hash)
         if self._scheduler is not None:
-            self._schedule_ticks()
+            self._schedule()
         self.wake()
         return True
 
@@ -251,19 +252,16 @@ class Daemon:
             if report is None:
                 raise Invalid("no tick has ended yet")
             return explain(service, report.snapshot, report.plan, self.ticker.before, report.fleet)
-        return await why_at(self._journal, self.ticker.setup, service, at)
+        return await why_at(self._journal, self.ticker.setup.fleet, service, at)
 
     async def push(self, service: str, signal: str, value: float, at: float) -> None:
         """Take one sample; a first demand at zero starts a tick early."""
         known_service(self.ticker.setup.fleet, service)
         self.ticker.setup.push(service, signal, value, at)
-        if value > 0.0 and self._is_asleep(service):
+        rule = self.ticker.setup.fleet.services[service].signals.get(signal)
+        # A counter of the past is no demand, and what need not be there at zero says nothing there.
+        if value > 0.0 and rule is not None and rule.exists_at_zero and self.ticker.is_asleep(service):
             self.wake()
-
-    def _is_asleep(self, service: str) -> bool:
-        memory = self.ticker.state.memory.deployments
-        deployments = self.ticker.setup.fleet.services[service].deployments
-        return all(d.key in memory and memory[d.key].replicas_set == 0 for d in deployments)
 
     async def pause(self, pause: Pause) -> None:
         """No writes until it ends."""
@@ -320,26 +318,3 @@ def _address(runner: web.AppRunner, endpoint: Endpoint) -> str:
     for address in runner.addresses:
         return f"http://{address[0]}:{address[1]}"
     return f"http://{endpoint.host}:{endpoint.port}"
-
-
-async def why_at(journal: Journal, setup: Setup, service: str, at: float) -> Mapping[str, Any]:
-    """The recorded decision of a past tick, from the journal. Raises: Invalid, JournalError."""
-    found = await journal.read(kinds=("tick",), until=at, newest_first=True, limit=1)
-    if not found:
-        raise Invalid("the journal holds no tick as early as that")
-    return await why_record(journal, setup, service, found[0])
-
-
-async def why_record(journal: Journal, setup: Setup, service: str, record: Record) -> Mapping[str, Any]:
-    """The decision of one journalled tick, with counterfactuals where its whole snapshot is still there."""
-    if "snapshot" not in record.body:
-        decisions = [d for d in record.body["plan"]["decisions"] if d["service"] == service]
-        return {"service": service, "at": record.body["plan"]["at"], "decisions": decisions, "thinned": True}
-    recalled = await recall(journal, setup.fleet, before_seq=record.seq)
-    return explain(
-        service,
-        snapshot_from_json(record.body["snapshot"]),
-        plan_from_json(record.body["plan"]),
-        recalled.memory,
-        setup.fleet,
-    )

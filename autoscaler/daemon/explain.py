@@ -34,6 +34,12 @@ def explain(service: str, snapshot: Snapshot, plan: Plan, memory: Memory, fleet:
         "deployments": snapshot_to_json(slice_)["deployments"],
         "decisions": [d for d in lines["decisions"] if d["service"] == service],
         "evidence": evidence,
+        "settings": {
+            "stabilise_down_s": own.stabilise_down_s,
+            "budget_usd_per_hour": own.budget_usd_per_hour,
+            "max_age_s": {name: rule.max_age_s for name, rule in own.signals.items()},
+            "capacity_per_replica": {d.name: d.capacity_per_replica for d in own.deployments},
+        },
         "brake": service in plan.brake,
         "counterfactuals": counterfactuals(service, slice_, plan, memory, fleet),
     }
@@ -69,6 +75,8 @@ def counterfactuals(
     found: list[dict[str, Any]] = []
     if now_total is None:
         return found
+    if _total(decide(snapshot, memory, alone).decisions) != now_total:
+        return found  # Other services bound it, through the fleet's budget or brake: alone it tells nothing.
     for name, reading in snapshot.signals.get(service, {}).items():
         if not isinstance(reading, Sample) or name.endswith("_total"):
             continue

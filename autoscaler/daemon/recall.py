@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from autoscaler.core.codec import (
@@ -17,11 +17,13 @@ from autoscaler.core.codec import (
 from autoscaler.core.decide import fold
 from autoscaler.core.fleet import Fleet
 from autoscaler.core.memory import Memory
-from autoscaler.core.model import Human, Outcome
+from autoscaler.core.model import Human, Outcome, Plan, Snapshot
 from autoscaler.ports import Journal, JournalError, Record
 
 CHECKPOINT_TICKS: Final = 20
 """Ticks from one checkpoint to the next; also how many are folded to answer for a past tick."""
+
+_PAGE: Final = 2 * CHECKPOINT_TICKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +40,22 @@ class Recalled:
     last_tick: Record | None
 
 
-async def recall(journal: Journal, fleet: Fleet, before_seq: int | None = None) -> Recalled:
-    """Memory as it was before the record ``before_seq`` (None: at the end). Raises: JournalError."""
+async def recall(
+    journal: Journal, fleet: Fleet, before_seq: int | None = None, only: str | None = None
+) -> Recalled:
+    """Memory as it was before the record ``before_seq`` (None: at the end).
+
+    ``only``: of one service, so that a large fleet's past is quick to ask for. Raises: JournalError.
+    """
+    if only is not None:
+        fleet = replace(fleet, services={only: fleet.services[only]})
     memory = Memory()
     after = 0
     bound = before_seq if before_seq is not None else 1 << 62
     start = await _last_checkpoint(journal, bound)
     if start is not None:
         try:
-            memory = memory_from_json(start.body["memory"])
+            memory = memory_from_json(_part(start.body["memory"], only))
         except (BadLine, KeyError) as error:
             raise JournalError(f"the checkpoint {start.seq} of the journal is damaged: {error}") from error
         after = int(start.body.get("after_seq", start.seq))
@@ -54,13 +63,11 @@ async def recall(journal: Journal, fleet: Fleet, before_seq: int | None = None) 
     human: Human | None = None
     last: Record | None = None
     # The tick that the checkpoint was made after is read too: what became of its writes may be unknown.
-    for record in await journal.read(kinds=("tick", "outcomes", "human"), after_seq=max(0, after - 1)):
-        if record.seq >= bound:
-            break
+    async for record in _records(journal, max(0, after - 1), bound):
         if record.kind == "tick" and record.seq == after:
             outcomes, last = (None if _has_writes(record.body) else ()), record
         elif record.kind == "tick":
-            memory = fold_record(memory, record, fleet)
+            memory = fold_record(memory, record, fleet, only)
             human, last = None, record
             outcomes = None if _has_writes(record.body) else ()
         elif record.kind == "outcomes":
@@ -68,6 +75,36 @@ async def recall(journal: Journal, fleet: Fleet, before_seq: int | None = None) 
         else:
             human = human_from_json(record.body["human"])
     return Recalled(memory, outcomes, human, last)
+
+
+async def _records(journal: Journal, after: int, bound: int) -> AsyncIterator[Record]:
+    """What memory is folded from, in pages: a past tick needs few of the records that follow it."""
+    while True:
+        page = await journal.read(kinds=("tick", "outcomes", "human"), after_seq=after, limit=_PAGE)
+        for record in page:
+            if record.seq >= bound:
+                return
+            yield record
+            after = record.seq
+        if len(page) < _PAGE:
+            return
+
+
+def _part(body: Any, only: str | None) -> Any:
+    """Of a snapshot, plan or memory as JSON: what concerns one service; None is all."""
+    if only is None or not isinstance(body, Mapping):
+        return body
+    part = dict(body)
+    prefix = f"{only}/"
+    for key in ("signals", "services"):
+        if isinstance(part.get(key), Mapping):
+            part[key] = {name: value for name, value in part[key].items() if name == only}
+    if isinstance(part.get("deployments"), Mapping):
+        part["deployments"] = {k: v for k, v in part["deployments"].items() if k.startswith(prefix)}
+    for key in ("decisions", "outcomes"):
+        if isinstance(part.get(key), list):
+            part[key] = [item for item in part[key] if item.get("service") == only]
+    return part
 
 
 async def _last_checkpoint(journal: Journal, bound: int) -> Record | None:
@@ -83,15 +120,26 @@ async def _last_checkpoint(journal: Journal, bound: int) -> Record | None:
     return None
 
 
-def fold_record(memory: Memory, record: Record, fleet: Fleet) -> Memory:
+def fold_record(memory: Memory, record: Record, fleet: Fleet, only: str | None = None) -> Memory:
     """Memory after one journalled tick; a thinned one (without its snapshot) changes nothing."""
     body = record.body
     if "snapshot" not in body or "plan" not in body:
         return memory
     try:
-        return fold(memory, snapshot_from_json(body["snapshot"]), plan_from_json(body["plan"]), fleet)
+        snapshot, plan = snapshot_of(record, only), plan_of(record, only)
+        return fold(memory, snapshot, plan, fleet)
     except (BadLine, ValueError, TypeError, KeyError) as error:
         raise JournalError(f"the tick {record.seq} of the journal is damaged: {error}") from error
+
+
+def snapshot_of(record: Record, only: str | None = None) -> Snapshot:
+    """The snapshot of a journalled tick, or one service's part of it. Raises: BadLine, KeyError."""
+    return snapshot_from_json(_part(record.body["snapshot"], only))
+
+
+def plan_of(record: Record, only: str | None = None) -> Plan:
+    """The plan of a journalled tick, or one service's part. Raises: ValueError, TypeError, KeyError."""
+    return plan_from_json(_part(record.body["plan"], only))
 
 
 def _has_writes(body: Mapping[str, Any]) -> bool:

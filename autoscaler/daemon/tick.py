@@ -33,6 +33,15 @@ class TickClock(Clock, Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """Facts that are told once, kept until a tick with them has been journalled."""
+
+    ended: tuple[Outcome, ...] = ()  # changes of earlier ticks that failed
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    jump: Literal["back", "ahead"] | None = None
+
+
 @dataclass(slots=True)
 class TickState:
     """What one tick leaves to the next, beside the memory."""
@@ -43,16 +52,7 @@ class TickState:
     human_changed: bool = False
     ticks: int = 0
     journal_broken: bool = False
-    untold: Untold = field(default_factory=lambda: Untold())
-
-
-@dataclass(frozen=True, slots=True)
-class Untold:
-    """Facts that are told once, kept until a tick with them has been journalled."""
-
-    ended: tuple[Outcome, ...] = ()  # changes of earlier ticks that failed
-    prices: Mapping[str, Price] = field(default_factory=dict)
-    jump: Literal["back", "ahead"] | None = None
+    untold: Untold = field(default_factory=Untold)
 
 
 class Ticker:
