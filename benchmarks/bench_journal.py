@@ -39,15 +39,14 @@ def fleet_of(count: int) -> Fleet:
     return Fleet(services, fixed_prices={"exo/gpua5000": 1.1})
 
 
-async def write(path: Path, count: int, days: float, label: str) -> int:
-    """A journal of ``days`` of ticks with demand that wanders; returns the bytes before retention."""
+async def write(path: Path, count: int, days: float, label: str) -> None:
+    """A journal of ``days`` of ticks with demand that wanders."""
     journal = await SqliteJournal.open(path)
     rng, memory, fleet = random.Random(7), Memory(), fleet_of(count)
     level = dict.fromkeys(fleet.services, 30.0)
     counts = dict.fromkeys(fleet.services, 3)
     outcomes: tuple[Outcome, ...] = ()
     ticks = int(days * DAY_S / INTERVAL_S)
-    full = 0
     try:
         for tick in track(range(ticks), description=label, disable=ticks < 3000):
             at = START + tick * INTERVAL_S
@@ -73,17 +72,9 @@ async def write(path: Path, count: int, days: float, label: str) -> int:
             if tick % CHECKPOINT_TICKS == 0:
                 kept = {"memory": memory_to_json(memory), "after_seq": seq}
                 await journal.append(Record("checkpoint", at, kept))
-            if tick == min(ticks, int(DAY_S / INTERVAL_S)) - 1:
-                full = path.stat().st_size + _wal(path)
         await journal.prune(START + ticks * INTERVAL_S)
     finally:
         await journal.close()
-    return full
-
-
-def _wal(path: Path) -> int:
-    wal = path.with_name(path.name + "-wal")
-    return wal.stat().st_size if wal.exists() else 0
 
 
 async def ask(path: Path, count: int, days: float) -> float:
@@ -108,8 +99,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         for count in (1, 10, 50):
             path = Path(name) / f"day-{count}.db"
-            size = asyncio.run(write(path, count, 1.0, f"a day of {count}"))
-            mb = size / count / 1e6
+            asyncio.run(write(path, count, 1.0, f"a day of {count}"))
+            mb = path.stat().st_size / count / 1e6
             figures.append(
                 Figure(
                     f"journal, {count} deployments, a day at 15 s",

@@ -21,6 +21,7 @@ from benchmarks.plants import KEY, SECRET, Plant, config_of, fleet_of, running_p
 
 COUNT = 500
 ROUNDS = 15
+WARM_UP_MAX = 30
 
 
 async def bare(plant: Plant, count: int, session: aiohttp.ClientSession) -> float:
@@ -54,9 +55,14 @@ async def measure(directory: Path, plant: Plant, count: int) -> tuple[list[float
     ticks, bares = [], []
     async with assemble(config, clock=SystemClock()) as running, aiohttp.ClientSession() as session:
         ticker = running.daemon.ticker
-        for _ in range(3):
-            await ticker.tick()
-            await bare(plant, count, session)
+        await bare(plant, count, session)
+        for _ in range(WARM_UP_MAX):
+            report = await ticker.tick()
+            await asyncio.sleep(1.0)
+            # The first changes are followed by calls about them, which the bare loop does not make.
+            seen = report.snapshot.deployments.values()
+            if not report.scale_calls and not any(o.busy or o.phase == "scaling" for o in seen):
+                break
         for _ in range(ROUNDS):
             gc.collect()
             started = time.perf_counter()

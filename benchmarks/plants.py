@@ -37,22 +37,7 @@ def config_of(
     count: int, vendor_port: int, demand_port: int, http_port: int, interval_s: float = 15.0
 ) -> str:
     """A configuration for all of them: one service each, two Prometheus signals each."""
-    services = []
-    for one in fleet_of(count, vendor_port).deployments:
-        services.append(
-            f"""
-[services.{one.name}]
-policies = ["queue-depth"]
-signals.queued = {{ source = "prom", query = "queued{{m='{one.name}'}}", exists_at_zero = true }}
-signals.running = {{ source = "prom", query = "running{{m='{one.name}'}}" }}
-[[services.{one.name}.deployments]]
-name = "exo"
-provider = "exo"
-id = "{one.deployment_id}"
-capacity_per_replica = 16
-max_replicas = 8
-"""
-        )
+    services = "".join(_service(one) for one in fleet_of(count, vendor_port).deployments)
     return f"""
 [daemon]
 interval_s = {interval_s}
@@ -73,7 +58,22 @@ url = "http://127.0.0.1:{demand_port}"
 provider = "exo"
 gpu_type = "gpua5000"
 usd_per_gpu_hour = 1.10
-{"".join(services)}
+{services}
+"""
+
+
+def _service(one: EmulatedDeployment) -> str:
+    return f"""
+[services.{one.name}]
+policies = ["queue-depth"]
+signals.queued = {{ source = "prom", query = "queued{{m='{one.name}'}}", exists_at_zero = true }}
+signals.running = {{ source = "prom", query = "running{{m='{one.name}'}}" }}
+[[services.{one.name}.deployments]]
+name = "exo"
+provider = "exo"
+id = "{one.deployment_id}"
+capacity_per_replica = 16
+max_replicas = 8
 """
 
 

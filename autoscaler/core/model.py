@@ -225,20 +225,20 @@ class Step:
 class DeploymentEvidence:
     """The facts that a decision rests on, kept so that another can check it."""
 
-    replicas_set: int | None
-    replicas_ready: int | None  # counted as serving; last known where not known now
-    replicas_starting: int
-    replicas_overdue: int
-    floor: int  # strongest floor in force: min_replicas, at_least, override
-    ceiling: int  # strongest ceiling in force: max_replicas, override, at_most
-    forced_ceiling: int  # max_replicas and overrides alone
-    override_floor: int | None
-    price_usd_per_gpu_hour: float | None
-    price_age_s: float | None
-    usd_per_replica_hour: float | None
-    start_up_p50_s: float
-    start_up_p90_s: float
-    obstacle: str | None  # why no write, or no increase, goes there
+    replicas_set: int | None = None
+    replicas_ready: int | None = None  # counted as serving; last known where not known now
+    replicas_starting: int = 0
+    replicas_overdue: int = 0
+    floor: int = 0  # strongest floor in force: min_replicas, at_least, override
+    ceiling: int = 0  # strongest ceiling in force: max_replicas, override, at_most
+    forced_ceiling: int = 0  # max_replicas and overrides alone
+    override_floor: int | None = None
+    price_usd_per_gpu_hour: float | None = None
+    price_age_s: float | None = None
+    usd_per_replica_hour: float | None = None
+    start_up_p50_s: float = 0.0
+    start_up_p90_s: float = 0.0
+    obstacle: str | None = None  # why no write, or no increase, goes there
     steps: tuple[Step, ...] = ()
     replicas_asked: int | None = None  # where an accepted increase is not read back yet
 
@@ -249,31 +249,31 @@ class Opinion:
 
     policy: str
     kind: str
-    deployment: str | None
-    want: float | None
-    at_least: int | None
-    at_most: int | None
-    blind: bool
-    reason: str
+    deployment: str | None = None
+    want: float | None = None
+    at_least: int | None = None
+    at_most: int | None = None
+    blind: bool = False
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceEvidence:
     """The facts that a service's decisions rest on."""
 
-    demand: float | None  # capacity units; None is not known
-    want: float | None
-    need: float  # capacity units
-    need_reason: str
-    blind: bool
-    floor: int  # replicas, service total
-    ceiling: int
-    forced_ceiling: int
-    paused: str | None  # None, "down" or "both"
-    overridden: bool
-    opinions: tuple[Opinion, ...]
-    deployments: Mapping[str, DeploymentEvidence]  # by deployment name
-    usd_per_hour: float | None  # of what is there now
+    demand: float | None = None  # capacity units; None is not known
+    want: float | None = None
+    need: float = 0.0  # capacity units
+    need_reason: str = "hold"
+    blind: bool = False
+    floor: int = 0  # replicas, service total
+    ceiling: int = 0
+    forced_ceiling: int = 0
+    paused: str | None = None  # None, "down" or "both"
+    overridden: bool = False
+    opinions: tuple[Opinion, ...] = ()
+    deployments: Mapping[str, DeploymentEvidence] = field(default_factory=dict)  # by name
+    usd_per_hour: float | None = None  # of what is there now
     notes: tuple[str, ...] = ()
 
 

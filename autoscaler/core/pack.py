@@ -34,6 +34,17 @@ def pack(value: Any) -> Any:
     return [pack(item) for item in value]
 
 
+def spell_out(value: Any) -> Any:
+    """As ``pack``, with every field, for readers who do not know the defaults."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: spell_out(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(k): spell_out(v) for k, v in value.items()}
+    if isinstance(value, tuple | list | frozenset):
+        return [spell_out(item) for item in value]
+    return pack(value)
+
+
 _PLAIN = frozenset({int, float, bool, type(None), str})
 
 

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from autoscaler.core.codec import instant_text, plan_to_json, snapshot_to_json
+from autoscaler.core.codec import decision_to_json, instant_text, snapshot_to_json
 from autoscaler.core.decide import decide
 from autoscaler.core.fleet import Fleet
 from autoscaler.core.memory import Memory
 from autoscaler.core.model import Decision, Plan, Sample, Snapshot
+from autoscaler.core.pack import spell_out
 
 SEARCH_FACTOR_MAX: Final = 1 << 20
 """A signal is not imagined above this many times its value (or this value, from zero)."""
@@ -24,16 +25,15 @@ def explain(service: str, snapshot: Snapshot, plan: Plan, memory: Memory, fleet:
     """
     own = fleet.services[service]
     slice_ = _slice(service, snapshot)
-    lines = plan_to_json(plan)
-    evidence = lines["services"].get(service, {})
+    evidence = plan.services.get(service)
     return {
         "service": service,
         "at": instant_text(plan.at),
         "mode": own.mode,
         "signals": snapshot_to_json(slice_)["signals"].get(service, {}),
         "deployments": snapshot_to_json(slice_)["deployments"],
-        "decisions": [d for d in lines["decisions"] if d["service"] == service],
-        "evidence": evidence,
+        "decisions": [decision_to_json(d) for d in plan.decisions if d.service == service],
+        "evidence": spell_out(evidence) if evidence is not None else {},
         "settings": {
             "stabilise_down_s": own.stabilise_down_s,
             "budget_usd_per_hour": own.budget_usd_per_hour,

@@ -14,7 +14,7 @@ from autoscaler.ports import Journal, Record
 
 async def why_at(journal: Journal, fleet: Fleet, service: str, at: float) -> Mapping[str, Any]:
     """The decision in force at this instant (epoch seconds). Raises: Invalid, JournalError."""
-    found = await journal.read(kinds=("tick",), until=at, newest_first=True, limit=1)
+    found = await journal.read(kinds=("tick", "decisions"), until=at, newest_first=True, limit=1)
     if not found:
         raise Invalid("the journal holds no tick as early as that")
     return await why_record(journal, fleet, service, found[0])

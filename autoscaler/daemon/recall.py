@@ -20,7 +20,7 @@ from autoscaler.core.memory import Memory
 from autoscaler.core.model import Human, Outcome, Plan, Snapshot
 from autoscaler.ports import Journal, JournalError, Record
 
-CHECKPOINT_TICKS: Final = 20
+CHECKPOINT_TICKS: Final = 40
 """Ticks from one checkpoint to the next; also how many are folded to answer for a past tick."""
 
 _PAGE: Final = 2 * CHECKPOINT_TICKS

@@ -15,6 +15,7 @@ from autoscaler.journals.retention import (
     THINNED_KIND,
     Reasons,
     facts_of,
+    needed_from,
     says_nothing,
     still_in_force,
     thinned,
@@ -114,9 +115,10 @@ class MemoryJournal:
         """Retention as of ``now``, by the same rules as the journal on disk."""
         self._check_open()
         old = now - FULL_DETAIL_S
-        anchor = max((e.seq for e in self._entries if e.kind == "checkpoint" and e.at <= old), default=None)
-        if anchor is None:
+        checkpoints = [e for e in self._entries if e.kind == "checkpoint" and e.at <= old]
+        if not checkpoints:
             return
+        anchor = needed_from(checkpoints[-1].seq, body_from(checkpoints[-1].text))
         thin = self._thin(old, anchor)
         last_start = max((e.seq for e in self._entries if e.kind == "start"), default=0)
         self._entries = [

@@ -82,6 +82,15 @@ def still_in_force(body: Mapping[str, Any], now: float) -> bool:
     return until is None or until > now
 
 
+def needed_from(checkpoint_seq: int, body: Mapping[str, Any]) -> int:
+    """Number of the first record that whoever starts from this checkpoint reads.
+
+    A checkpoint may name in ``after_seq`` the tick that it was made after: that one is needed as well.
+    """
+    after = _number(body.get("after_seq"))
+    return checkpoint_seq if after is None else min(checkpoint_seq, int(after))
+
+
 def says_nothing(body: Mapping[str, Any]) -> bool:
     """Whether an ``outcomes`` record tells of no write at all: only the fold over whole ticks needs it."""
     return "outcomes" in body and not body["outcomes"]

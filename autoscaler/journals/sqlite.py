@@ -183,6 +183,9 @@ def _guarded(path: Path, doing: str, work: Callable[[], T]) -> Callable[[], T]:
             return work()
         except sqlite3.Error as error:
             raise _told(path, doing, error) from error
+        except UnicodeDecodeError as error:
+            # A damaged name inside SQLite's message, or a damaged text in a table.
+            raise JournalError(not_a_journal(path, "a text in it is not UTF-8")) from error
 
     return call
 

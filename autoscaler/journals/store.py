@@ -150,7 +150,8 @@ class Store:
         if row is None:
             return None
         (newest_at,) = self._db.execute("SELECT max(at) FROM records WHERE kind = ?", row[:1]).fetchone()
-        return Kind(row[0], bool(row[1]), newest_at)
+        # In a damaged file a time may have become a text.
+        return Kind(row[0], bool(row[1]), newest_at if isinstance(newest_at, float) else None)
 
     def _packed(self, kind: Kind, text: bytes) -> tuple[int, bytes]:
         """Frame id and bytes for one text of this kind; a new frame where the old one has served enough."""
@@ -236,16 +237,22 @@ class Store:
         return [records[seq] for seq in seqs if seq in records]
 
     def fetch_sized(self, seq: int) -> tuple[Record, int]:
-        """A record that is there, and the bytes of its JSON. Raises: JournalError for a damaged one."""
+        """One record, and the bytes of its JSON. Raises: JournalError for a damaged one."""
         row = self._db.execute(
             "SELECT seq, name, at, frame, body FROM records JOIN kinds ON kinds.id = kind WHERE seq = ?",
             (seq,),
         ).fetchone()
+        if row is None:
+            raise JournalError(
+                f"journal {self.path}: record {seq} is damaged: its row or its kind is missing"
+            )
         return self._record(row)
 
-    def _record(self, row: tuple[int, str, float, int, bytes]) -> tuple[Record, int]:
+    def _record(self, row: tuple[int, object, object, int, bytes]) -> tuple[Record, int]:
         seq, kind, at, frame, blob = row
         try:
+            if not isinstance(at, float) or not isinstance(kind, str):
+                raise codec.DamageError("its time or its kind is of another type")
             text = codec.expand(blob, self._frame(frame))
             return Record(kind=kind, at=at, body=codec.body_from(text), seq=seq), len(text)
         except (codec.DamageError, TypeError) as error:

@@ -16,6 +16,7 @@ from autoscaler.journals.retention import (
     THINNED_KIND,
     Reasons,
     facts_of,
+    needed_from,
     says_nothing,
     still_in_force,
     thinned,
@@ -45,6 +46,7 @@ class Upkeep:
         self._store = store
         self._now = now
         self._places: dict[str, tuple[float, int]] = {}  # by kind: how far this run has come
+        self._anchor: int | None = None  # the first record that has to stay as it is
         self._hour: int | None = None  # whose means are being counted
         self._means: dict[str, HourMeans] = {}
         self._work: list[Callable[[int], bool]] = [
@@ -58,15 +60,23 @@ class Upkeep:
 
     def piece(self) -> bool:
         """Do one piece; False when all is done. Raises: sqlite3.Error, JournalError."""
-        anchor = self._store.newest("checkpoint", self._now - FULL_DETAIL_S)
-        if anchor is None:
-            return False
+        if self._anchor is None:
+            checkpoint = self._store.newest("checkpoint", self._now - FULL_DETAIL_S)
+            if checkpoint is None:
+                return False
+            self._anchor = self._first_needed(checkpoint)
+        anchor = self._anchor
         while self._work:
             if self._work[0](anchor):
                 return True
             self._work.pop(0)
             self._places.clear()
         return False
+
+    def _first_needed(self, checkpoint: int) -> int:
+        with suppress(JournalError):  # a damaged checkpoint still says by its number what came before it
+            return needed_from(checkpoint, self._store.fetch([checkpoint])[0].body)
+        return checkpoint
 
     def _next(self, kind: str, before: float, anchor: int) -> list[tuple[float, int]]:
         after = self._places.get(kind, START)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -16,7 +16,7 @@ from autoscaler.emulators.exoscale import ExoscaleEmulator
 from autoscaler.emulators.faults import Fault, FaultKind
 from autoscaler.emulators.fleet import EmulatedDeployment, EmulatedFleet
 from autoscaler.emulators.server import EmulatorServer
-from autoscaler.ports import Clock, Provider, Ref
+from autoscaler.ports import Clock, Provider, ProviderError, Ref
 from autoscaler.providers import PROVIDERS, ProviderKind
 from tests.contracts.acme_server import TOKEN, acme_server
 from tests.providers.support import Recorder
@@ -28,7 +28,7 @@ EXAMPLE: Final = Path(__file__).parents[2] / "docs" / "providers" / "writing-a-p
 
 @dataclass
 class Harness:
-    """One adapter, one deployment ``ref`` that may be scaled from 0 to 4, and ``other`` beside it.
+    """One adapter, one deployment ``ref`` that may be scaled from 0 to ``up``, and ``other`` beside it.
 
     ``gone`` names nothing. ``trouble`` and ``stranger`` are None where the vendor is real.
     """
@@ -46,10 +46,7 @@ class Harness:
     stranger: Callable[[], Provider] | None = None  # the same adapter with a wrong credential
     writes: Callable[[], int] | None = None  # that reached the vendor
     may_write: bool = True
-
-    async def settle(self) -> None:
-        """Let a change be applied."""
-        await self.clock.sleep(900)
+    up: int = 3
 
 
 @asynccontextmanager
@@ -147,7 +144,8 @@ LIVE_NEEDS: Final = ("EXOSCALE_API_KEY", "EXOSCALE_API_SECRET", "EXOSCALE_ZONE",
 
 @asynccontextmanager
 async def exoscale_live() -> AsyncIterator[Harness]:
-    """The Exoscale adapter over a real account. With EXOSCALE_ALLOW_WRITE=1 the deployment is scaled."""
+    """The Exoscale adapter over a real account. With EXOSCALE_ALLOW_WRITE=1 the deployment is scaled
+    from 0 to EXOSCALE_REPLICAS_MAX, by default 2, and then back."""
     missing = [name for name in LIVE_NEEDS if not os.environ.get(name)]
     if missing:
         pytest.skip(f"a live account needs {', '.join(missing)} in the environment")
@@ -170,18 +168,29 @@ async def exoscale_live() -> AsyncIterator[Harness]:
             telemetry,
         ),
         may_write=os.environ.get("EXOSCALE_ALLOW_WRITE") == "1",
+        up=int(os.environ.get("EXOSCALE_REPLICAS_MAX", "2")),
     )
+    before = (await harness.provider.read(harness.ref)).replicas if harness.may_write else None
     try:
         yield harness
     finally:
+        if before is not None:
+            with suppress(ProviderError):
+                await harness.provider.set_replicas(harness.ref, before)
         await harness.provider.close()
         for sight in telemetry.sights:  # shown with pytest -rP: what the vendor's pages leave open
             print(sight)
 
 
-HARNESSES: Final[dict[str, Callable[[], AbstractAsyncContextManager[Harness]]]] = {
-    "exoscale-emulator": exoscale_emulator,
+Start = Callable[[], AbstractAsyncContextManager[Harness]]
+
+EMULATED: Final[dict[str, Start]] = {
+    "exoscale": exoscale_emulator,
     "documented-example": documented_example,
-    "exoscale-live": exoscale_live,
 }
-"""Every adapter is here, with what stands behind it. Names that end in ``live`` run in real time."""
+"""Every adapter is here, with what stands behind it."""
+
+LIVE: Final[dict[str, Start]] = {
+    "exoscale": exoscale_live,
+}
+"""Every adapter whose account may be had from the environment."""

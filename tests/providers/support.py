@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -108,15 +109,15 @@ class Vendor:
 
 
 @asynccontextmanager
-async def vendor() -> AsyncIterator[Vendor]:
+async def vendor(tls: ssl.SSLContext | None = None) -> AsyncIterator[Vendor]:
     it = Vendor()
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", it.handle)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
-    it.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v2"
+    it.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}/v2"
     try:
         yield it
     finally:

@@ -205,7 +205,7 @@ STATUSES = st.sampled_from([200, 200, 200, 201, 400, 401, 404, 409, 412, 429, 50
 
 @given(body=BODIES, status=STATUSES, cut=st.booleans())
 @hypothesis_settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 async def test_any_reply_is_an_observation_or_one_of_our_errors(body: Any, status: int, cut: bool) -> None:
     content = json.dumps(body).encode()

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
+import ssl
+import subprocess
 import traceback
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +29,8 @@ from autoscaler.ports import (
     Unavailable,
 )
 from autoscaler.providers.exoscale.signature import authorization
+from autoscaler.providers.fields import object_of
+from autoscaler.providers.http import Call, HttpApi, Outgoing
 from tests.providers.support import (
     CHAT,
     KEY,
@@ -36,6 +42,7 @@ from tests.providers.support import (
     deployment,
     exoscale,
     raw_server,
+    settings,
     text,
     vendor,
 )
@@ -344,6 +351,33 @@ async def test_the_bytes_on_the_wire_are_the_bytes_that_were_signed() -> None:
     assert scaled[2]["Content-Type"] == "application/json"
 
 
+async def test_an_encoded_path_and_odd_arguments_arrive_as_they_were_signed() -> None:
+    signed: list[Outgoing] = []
+
+    def authorize(call: Outgoing) -> dict[str, str]:
+        signed.append(call)
+        return {"Authorization": "Bearer x"}
+
+    async with vendor() as it:
+        api = HttpApi("any", settings(it.url), it.url, authorize, SystemClock(), Recorder())
+        arguments = (("b", "x y/ü+&"), ("a", ""), ("b", "~2"))
+        with pytest.raises(NotFound):
+            await api.call(Call("odd", "GET", "/a%2Fb%7Ec/", arguments), object_of)
+        await api.close()
+
+    assert it.requests[0][1] == "/v2/a%2Fb%7Ec/?b=x%20y%2F%C3%BC%2B%26&a=&b=~2"
+    assert signed == [Outgoing("GET", "/v2/a%2Fb%7Ec/", arguments, b"")]
+
+
+async def test_an_empty_success_is_null_for_who_expects_nothing() -> None:
+    async with vendor() as it:
+        it.answers["POST /v2/wake"] = web.Response(status=202)
+        api = HttpApi("any", settings(it.url), it.url, lambda _: {}, SystemClock(), Recorder())
+
+        assert await api.call(Call("wake", "POST", "/wake"), lambda body: body) is None
+        await api.close()
+
+
 async def test_calls_share_their_connections_up_to_the_limit() -> None:
     open_now = most = 0
 
@@ -360,6 +394,39 @@ async def test_calls_share_their_connections_up_to_the_limit() -> None:
         await asyncio.gather(*(provider.read(REF) for _ in range(8)))
 
     assert most == 2
+
+
+# --- TLS ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed")
+    file = tmp_path / "ca.pem"
+    wanted = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=test"
+    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(file), "-out", str(file) + ".crt"]
+    subprocess.run([openssl, "req", "-x509", *wanted.split(), *names], check=True, capture_output=True)
+    file.write_bytes(file.read_bytes() + Path(f"{file}.crt").read_bytes())
+    return file
+
+
+async def test_a_ca_file_is_trusted_and_without_it_nothing_is_sent(
+    certificate: Path,
+) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    async with vendor(context) as it:
+        it.answers[GET_ONE] = deployment()
+
+        caught = await trouble(it.url)
+        assert it.requests == []
+        async with exoscale(it.url, ca_file=str(certificate)) as provider:
+            assert (await provider.read(REF)).replicas == (2, 2)
+
+    assert type(caught) is Unavailable
+    assert "no trusted TLS connection to 127.0.0.1" in str(caught)
 
 
 # --- proxies ------------------------------------------------------------------------------------
