@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel, SecretStr
 
+from autoscaler import __version__
 from autoscaler.clock import SteadyClock, SystemClock
-from autoscaler.config import Config
+from autoscaler.config import Config, ConfigError, Problem
+from autoscaler.core.memory import Memory
 from autoscaler.daemon.daemon import Daemon
 from autoscaler.daemon.logs import register_secret
-from autoscaler.daemon.recall import recall
+from autoscaler.daemon.recall import Recalled, recall
 from autoscaler.daemon.report import Conflict, Invalid, TickReport, UnknownName
-from autoscaler.daemon.setup import Setup
+from autoscaler.daemon.setup import Setup, read_deadline_s
 from autoscaler.daemon.telemetry import PrometheusTelemetry
 from autoscaler.daemon.tick import Ticker, TickState
 from autoscaler.journals import open_journal
-from autoscaler.ports import Clock, Journal, Provider, SignalSource, Telemetry
-from autoscaler.providers import PROVIDERS
+from autoscaler.ports import Clock, Journal, JournalError, Provider, Record, SignalSource, Telemetry
+from autoscaler.providers import PROVIDERS, ProviderSettings
 from autoscaler.sources import SOURCES
 from autoscaler.sources.push import BadSampleError, OutOfOrderError, PushSource, UnknownSignalError
 
+READ_SHARE: Final = 0.9
+"""How much of the tick's deadline for a read a source's own deadline may take."""
+
 
 class Ends:
-    """The live providers and sources of one process; kept over a reload where their settings did not change."""
+    """The live providers and sources of one process; a reload keeps those whose settings did not change."""
 
     def __init__(self, clock: Clock, telemetry: Telemetry) -> None:
         self._clock = clock
@@ -45,18 +50,22 @@ class Ends:
             if known is not None and known[0] == settings:
                 providers[name] = known
             else:
+                assert isinstance(settings, ProviderSettings)
                 kind = PROVIDERS[settings.kind]
-                providers[name] = (settings, kind.create(name, settings, self._clock, self._telemetry))
+                with _told(config, "providers", name):
+                    providers[name] = (settings, kind.create(name, settings, self._clock, self._telemetry))
         sources: dict[str, tuple[BaseModel, SignalSource]] = {}
-        for name, source_settings in config.sources.items():
+        for name, written in config.sources.items():
+            source_settings = _within_the_tick(written, config)
             held = self._sources.get(name)
             if held is not None and held[0] == source_settings:
                 sources[name] = held
             else:
-                made = SOURCES[_kind(source_settings)].create(name, source_settings, self._clock)
+                with _told(config, "sources", name):
+                    made = SOURCES[_kind(source_settings)].create(name, source_settings, self._clock)
                 sources[name] = (source_settings, made)
-        gone.extend(p for n, (_, p) in self._providers.items() if n not in providers or providers[n][1] is not p)
-        gone.extend(s for n, (_, s) in self._sources.items() if n not in sources or sources[n][1] is not s)
+        gone.extend(held[1] for n, held in self._providers.items() if providers.get(n) is not held)
+        gone.extend(held[1] for n, held in self._sources.items() if sources.get(n) is not held)
         self._providers, self._sources = providers, sources
         for end in gone:
             await end.close()
@@ -74,13 +83,35 @@ class Ends:
             sources={name: source for name, (_, source) in sources.items()},
             queries=queries,
             push=_push_door(pushed),
+            labels=config.labels,
         )
 
     async def close(self) -> None:
         """Give back every connection."""
-        for _, end in (*self._providers.values(), *self._sources.values()):
+        ends: list[Provider | SignalSource] = [end for _, end in self._providers.values()]
+        ends.extend(end for _, end in self._sources.values())
+        for end in ends:
             await end.close()
         self._providers, self._sources = {}, {}
+
+
+@contextmanager
+def _told(config: Config, section: str, name: str) -> Iterator[None]:
+    """What an adapter finds wrong with its settings (a file that it cannot use) is a configuration error."""
+    try:
+        yield
+    except ValueError as error:
+        problem = Problem(str(config.path), f"{section}.{name}", None, str(error))
+        raise ConfigError([problem]) from error
+
+
+def _within_the_tick(settings: BaseModel, config: Config) -> BaseModel:
+    """A source's own deadline ends before the tick's for it: then only what is late is absent, not all."""
+    deadline_s = getattr(settings, "deadline_s", None)
+    longest_s = READ_SHARE * read_deadline_s(config.daemon.interval_s)
+    if deadline_s is None or deadline_s <= longest_s:
+        return settings
+    return settings.model_copy(update={"deadline_s": longest_s})
 
 
 def _kind(settings: BaseModel) -> str:
@@ -88,7 +119,9 @@ def _kind(settings: BaseModel) -> str:
     return kind
 
 
-def _push_door(pushed: Mapping[tuple[str, str], PushSource]) -> Callable[[str, str, float, float | None], None]:
+def _push_door(
+    pushed: Mapping[tuple[str, str], PushSource],
+) -> Callable[[str, str, float, float | None], None]:
     """Takes samples from outside, and tells the errors in the daemon's words."""
 
     def push(service: str, signal: str, value: float, at: float | None) -> None:
@@ -145,7 +178,7 @@ async def assemble(
 ) -> AsyncIterator[Running]:
     """A daemon for this configuration, its memory recalled from its journal. Closes what it opened.
 
-    Raises: JournalError, JournalLocked.
+    Raises: ConfigError for settings that an adapter cannot use, JournalError, JournalLocked.
     """
     system = clock or SystemClock()
     journal = await open_journal(config.daemon.journal, clock=system)
@@ -156,6 +189,7 @@ async def assemble(
         ends = Ends(steady, telemetry)
         try:
             setup = await ends.setup(config)
+            await journal.append(_start_record(steady.now(), config))
             state = TickState(
                 memory=recalled.memory,
                 outcomes=recalled.outcomes,
@@ -166,7 +200,14 @@ async def assemble(
 
             async def reload() -> Setup:
                 assert reread is not None
-                return await ends.setup(reread())
+                new = reread()
+                renewed = await ends.setup(new)
+                try:
+                    await journal.append(_start_record(steady.now(), new))
+                except JournalError:
+                    # The old ends are closed by now, so the new ones are used all the same.
+                    telemetry.journal_error()
+                return renewed
 
             daemon = Daemon(
                 ticker,
@@ -182,3 +223,40 @@ async def assemble(
             await ends.close()
     finally:
         await journal.close()
+
+
+def _start_record(at: float, config: Config) -> Record:
+    """From here on this configuration and this version decide."""
+    return Record("start", at, {"config_hash": config.fleet.config_hash, "version": __version__})
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """Live ends for one look, and what the journal remembers; nothing that could write."""
+
+    setup: Setup
+    clock: Clock
+    recalled: Recalled
+    has_journal: bool
+
+
+@asynccontextmanager
+async def look(config: Config, telemetry: Telemetry) -> AsyncIterator[Looking]:
+    """Ends and memory without a daemon: no lock is taken, and a journal is only read if there is one.
+
+    Raises: ConfigError for settings that an adapter cannot use, JournalError for a journal that cannot
+    be read.
+    """
+    clock = SystemClock()
+    recalled = Recalled(Memory(), (), None, None)
+    if has_journal := config.daemon.journal_path.is_file():
+        journal = await open_journal(config.daemon.journal, read_only=True, clock=clock)
+        try:
+            recalled = await recall(journal, config.fleet)
+        finally:
+            await journal.close()
+    ends = Ends(clock, telemetry)
+    try:
+        yield Looking(await ends.setup(config), clock, recalled, has_journal)
+    finally:
+        await ends.close()

@@ -25,10 +25,12 @@ from autoscaler.core.model import (
     Outcome,
     OutcomeWord,
     Phase,
+    Price,
     ReplicaRange,
     Sample,
     Snapshot,
 )
+from autoscaler.core.money import is_price
 from autoscaler.core.start_up import asked, deadline_s
 
 NO_CAPACITY_FIRST_S = 300.0
@@ -71,7 +73,7 @@ def absorb(memory: Memory, snapshot: Snapshot, fleet: Fleet) -> Memory:
             observation = snapshot.deployments.get(key)
             if observation is None or observation.replicas is None:
                 if was is not None:
-                    deployments[key] = was
+                    deployments[key] = _resumes_unread(was, at) if gap else was
                 continue
             deployments[key] = _deployment(was, observation, deployment, service, fleet, at, gap)
     return Memory(
@@ -80,7 +82,7 @@ def absorb(memory: Memory, snapshot: Snapshot, fleet: Fleet) -> Memory:
         services=services,
         deployments=deployments,
         human=replace(human, resumes=()),
-        prices={**memory.prices, **snapshot.prices} if snapshot.prices else memory.prices,
+        prices=_prices(memory, snapshot) if snapshot.prices else memory.prices,
         writes_limited_until=_write_limits(memory, snapshot, fleet),
     )
 
@@ -99,6 +101,16 @@ def count_of(observation: Observation, control: str) -> int:
         return replicas.maximum
     running = observation.ready + (observation.starting or 0)
     return min(max(running, replicas.minimum), replicas.maximum)
+
+
+def _resumes_unread(was: DeploymentMemory, at: float) -> DeploymentMemory:
+    """Downtime has no records, whether or not the first read after it succeeds."""
+    return replace(was, watching_since=at, set_when_resumed=was.replicas_set)
+
+
+def _prices(memory: Memory, snapshot: Snapshot) -> Mapping[str, Price]:
+    fresh = {key: price for key, price in snapshot.prices.items() if is_price(price.usd_per_gpu_hour)}
+    return {**memory.prices, **fresh}
 
 
 def _seen(memory: DeploymentMemory) -> ReplicaRange:
@@ -168,7 +180,8 @@ def _history(
     for name in service.signals:
         samples = known.get(name, ())
         reading = readings.get(name)
-        if isinstance(reading, Sample) and (not samples or reading.at > samples[-1].at):
+        is_news = isinstance(reading, Sample) and (not samples or reading.at > samples[-1].at)
+        if is_news and isinstance(reading, Sample) and reading.is_usable:
             samples = (*samples, reading)
         start = 0
         while start < len(samples) and samples[start].at < oldest:

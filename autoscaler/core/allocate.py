@@ -41,7 +41,8 @@ def cheapest(offers: Sequence[Offer], need: float, least: int, most: int) -> tup
     room = max(0, most - sum(counts))
     covered = _covers(offers, room, need)
     if covered is not None:
-        return _Search(offers, covered, max(0, least - sum(counts)), room).best()
+        reach = min(room, sum(max(0, offer.hi - offer.lo) for offer in offers))
+        return _Search(offers, covered, min(max(0, least - sum(counts)), reach), room).best()
     # Not to be covered: the largest replicas first, of equals the cheaper, then by name.
     order = sorted(
         range(len(offers)), key=lambda i: (-offers[i].capacity, offers[i].micro_usd, offers[i].name)

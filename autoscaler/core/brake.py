@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from autoscaler.core.fleet import Fleet
+from autoscaler.core.fleet import Fleet, Service
 from autoscaler.core.memory import HOUR_S, Memory
 from autoscaler.core.need import Voice
 
@@ -35,7 +35,7 @@ def brakes(
             and not (demand is not None and demand > 0)
         ):
             held[name] = known.brake_until
-        if known.had_demand and not _is_shut(name, memory, voices[name]):
+        if known.had_demand and not _is_shut(fleet.services[name], memory, voices[name]):
             had.append(name)
             if demand == 0.0:
                 fell.append(name)
@@ -57,9 +57,8 @@ def demand_of(voices: tuple[Voice, ...]) -> float | None:
     return demand
 
 
-def _is_shut(name: str, memory: Memory, voices: tuple[Voice, ...]) -> bool:
+def _is_shut(service: Service, memory: Memory, voices: tuple[Voice, ...]) -> bool:
     """Under a ceiling or override of zero: its demand falls because we let it."""
-    for voice in voices:
-        if voice.proposal.deployment is None and voice.proposal.at_most == 0:
-            return True
-    return any(o.service == name and o.deployment is None and o.at_most == 0 for o in memory.human.overrides)
+    shut = {voice.proposal.deployment for voice in voices if voice.proposal.at_most == 0}
+    shut.update(o.deployment for o in memory.human.overrides if o.service == service.name and o.at_most == 0)
+    return None in shut or (bool(shut) and all(d.name in shut for d in service.deployments))

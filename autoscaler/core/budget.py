@@ -30,6 +30,7 @@ def apply_budgets(cases: Sequence[Case], fleet: Fleet) -> None:
             if case.move:
                 _wait_with_move(case)
     _grant(cases, fleet, fleet_left)
+    _share_ranges(cases, fleet)
 
 
 def _cost_now(case: Case) -> int:
@@ -74,6 +75,9 @@ def _grant(cases: Sequence[Case], fleet: Fleet, fleet_left: int | None) -> None:
                 granted[id(site)] = site.target
     if fleet_left is not None:
         fleet_left -= spent
+    for case in cases:
+        over_own = left.get(case.service.name, 0) < 0
+        case.floors_over_budget = over_own or (fleet_left is not None and fleet_left < 0)
     heapq.heapify(queue)
     while queue:
         *_, index = heapq.heappop(queue)
@@ -90,6 +94,33 @@ def _grant(cases: Sequence[Case], fleet: Fleet, fleet_left: int | None) -> None:
         if fleet_left is not None:
             fleet_left -= price
         heapq.heappush(queue, _turn(case, index, granted))
+
+
+def _share_ranges(cases: Sequence[Case], fleet: Fleet) -> None:
+    """How far vendors' own autoscalers may go: what is left when all targets are paid, each part once."""
+    left = None
+    if fleet.budget_usd_per_hour is not None:
+        left = micro_usd(fleet.budget_usd_per_hour) - sum(_cost_planned(case) for case in cases)
+    for case in sorted(cases, key=lambda case: (-case.service.priority, case.service.name)):
+        site = case.sites[0]
+        if site.deployment.control != "floor":
+            continue
+        own = case.service.budget_usd_per_hour
+        rests = [left] if left is not None else []
+        if own is not None:
+            rests.append(micro_usd(own) - _cost_planned(case))
+        if not rests or site.price.micro_usd == 0:
+            continue
+        paid = max(site.target, site.billed)
+        price = site.price.micro_usd
+        extra = 0 if price is None else max(0, min(min(rests) // price, site.limits.ceiling - paid))
+        site.affords = paid + extra
+        if left is not None and price is not None:
+            left -= extra * price
+
+
+def _cost_planned(case: Case) -> int:
+    return sum((site.price.micro_usd or 0) * max(site.target, site.billed) for site in case.sites)
 
 
 def _turn(case: Case, index: int, granted: dict[int, int]) -> tuple[int, float, str, int]:
@@ -126,7 +157,7 @@ def _next(case: Case, granted: dict[int, int], own_left: int | None, fleet_left:
     for site in by_value:
         if _affordable(site, granted, own_left, fleet_left):
             return site
-    if sum(granted[id(site)] for site in case.sites) >= sum(site.target for site in case.sites):
+    if _is_supplied(case, granted):
         return None
     spare = sorted(case.sites, key=lambda s: (s.micro_usd / s.capacity, s.deployment.name))
     for site in spare:
@@ -134,6 +165,17 @@ def _next(case: Case, granted: dict[int, int], own_left: int | None, fleet_left:
         if has_room and not site.overdue and _affordable(site, granted, own_left, fleet_left):
             return site
     return None
+
+
+def _is_supplied(case: Case, granted: dict[int, int]) -> bool:
+    """Whether what is granted carries as much, and counts as many, as the plan asked for."""
+    count = sum(granted[id(site)] for site in case.sites)
+    if count >= case.limits.total.ceiling:
+        return True
+    carried = sum(granted[id(site)] * site.capacity for site in case.sites)
+    planned = sum(site.target * site.capacity for site in case.sites)
+    least = min(case.least, sum(site.target for site in case.sites))
+    return carried >= min(planned, case.need.amount) and count >= least
 
 
 def _affordable(site: Site, granted: dict[int, int], own_left: int | None, fleet_left: int | None) -> bool:
@@ -148,6 +190,7 @@ def _affordable(site: Site, granted: dict[int, int], own_left: int | None, fleet
 def _settle(case: Case, granted: dict[int, int], own_left: int | None, fleet: Fleet) -> None:
     short = any(granted[id(site)] < site.target for site in case.sites)
     for site in case.sites:
+        site.cut_by_budget = granted[id(site)] < site.target
         site.target = granted[id(site)]
     if not short:
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from autoscaler.core.fleet import Deployment, Service
-from autoscaler.core.limits import Limits, ServiceLimits
+from autoscaler.core.limits import UNLIMITED, Limits, ServiceLimits
 from autoscaler.core.memory import DeploymentMemory, ServiceMemory
 from autoscaler.core.model import Observation, Step
 from autoscaler.core.money import ReplicaPrice
@@ -43,6 +43,8 @@ class Site:
     reason: str = ""
     text: str = ""
     gives_back_overdue: bool = False
+    cut_by_budget: bool = False
+    affords: int = UNLIMITED  # replicas that the budgets hold, for a range's maximum
     steps: list[Step] = field(default_factory=list)
 
     @property
@@ -79,4 +81,5 @@ class Case:
     move: str = ""  # the arithmetic of a move, where there is one
     budget_bound: bool = False
     budget_text: str = ""
+    floors_over_budget: bool = False  # what floors ask for, or what is there, exceeds a budget
     notes: list[str] = field(default_factory=list)

@@ -71,7 +71,7 @@ def _plan(snapshot: Snapshot, memory: Memory, fleet: Fleet) -> tuple[Plan, dict[
     evidence = {}
     for case in cases:
         _pass_guards(case)
-        decisions.extend(decisions_of(case, fleet))
+        decisions.extend(decisions_of(case))
         evidence[case.service.name] = evidence_of(case)
     return Plan(at, tuple(decisions), evidence, tuple(sorted(held))), views
 

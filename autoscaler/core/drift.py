@@ -25,7 +25,8 @@ def judge_range(was: DeploymentMemory, seen: ReplicaRange, at: float, hold_s: fl
         return _hold(was, at, hold_s) if changed else was
     if seen == was.read_back:
         return was
-    if any(seen == intent.range_to and at <= intent.deadline for intent in was.intents):
+    # A deadline that passed while nobody looked leaves the intent ours for this first look.
+    if any(seen == intent.range_to and was.last_at <= intent.deadline for intent in was.intents):
         return replace(was, read_back=seen)
     if changed:
         return _hold(was, at, hold_s)

@@ -38,11 +38,10 @@ class Deployment:
     min_replicas: int = 0
     control: Literal["pin", "floor"] = "pin"
     start_up_s: float = 180.0
+    key: str = field(init=False, compare=False)  # its name in snapshots and memory; asked for very often
 
-    @property
-    def key(self) -> str:
-        """Its name in snapshots and memory."""
-        return key_of(self.service, self.name)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", key_of(self.service, self.name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,11 +43,25 @@ def _run(case: Case, site: Site, guards: tuple[Guard, ...]) -> None:
         site.to, site.reason, site.text = passed, reason, text
 
 
-def is_forced(site: Site, to: int) -> bool:
+def is_forced(case: Case, site: Site, to: int) -> bool:
     """Whether ``max_replicas`` or a person demands this change."""
     if to < site.now:
-        return site.now > site.limits.forced_ceiling and to >= site.limits.forced_ceiling
-    return site.limits.override_floor is not None and to <= site.limits.override_floor
+        return to >= _forced_down_to(case, site)
+    return to <= _forced_up_to(case, site)
+
+
+def _forced_down_to(case: Case, site: Site) -> int:
+    """The count that ``max_replicas`` or a person forces; what is there where they force nothing."""
+    lowest = min(site.now, site.limits.forced_ceiling)
+    surplus = sum(s.now for s in case.sites) - case.limits.total.forced_ceiling
+    return min(lowest, max(site.target, site.now - surplus)) if surplus > 0 else lowest
+
+
+def _forced_up_to(case: Case, site: Site) -> int:
+    """The count that a person forces; 0 where nobody does."""
+    highest = site.limits.override_floor or 0
+    missing = (case.limits.total.override_floor or 0) - sum(s.now for s in case.sites)
+    return max(highest, min(site.target, site.now + missing)) if missing > 0 else highest
 
 
 def _paused(case: Case, site: Site, to: int) -> Verdict | None:
@@ -89,13 +103,13 @@ def _newest(site: Site) -> Intent | None:
 
 def _steps_up(case: Case, site: Site, to: int) -> Verdict | None:
     limit = case.service.step_up_replicas_max
-    if limit is None or is_forced(site, to):
+    if limit is None or is_forced(case, site, to):
         return None
     base = site.now
     newest = _newest(site)
     if newest is not None and case.at <= newest.deadline:
         base = max(base, newest.range_to.minimum)  # Sent already, and counted as such.
-    highest = max(base + max(0, limit - _used(case, site, 1)), site.limits.override_floor or 0)
+    highest = max(base + max(0, limit - _used(case, site, 1)), _forced_up_to(case, site))
     if to <= highest:
         return None
     text = f"at most {limit} more within {case.service.step_period_s:.0f} s"
@@ -106,9 +120,7 @@ def _steps_down(case: Case, site: Site, to: int) -> Verdict | None:
     limit = case.service.step_down_replicas_max
     if limit is None:
         return None
-    lowest = site.now - max(0, limit - _used(case, site, -1))
-    if site.limits.forced_ceiling < site.now:
-        lowest = min(lowest, site.limits.forced_ceiling)
+    lowest = min(site.now - max(0, limit - _used(case, site, -1)), _forced_down_to(case, site))
     if to >= lowest:
         return None
     text = f"at most {limit} fewer within {case.service.step_period_s:.0f} s"
@@ -145,6 +157,9 @@ def _changing_up(case: Case, site: Site, to: int) -> Verdict | None:
     pending = site.memory.pending(case.at)
     if pending is not None and to <= pending.range_to.minimum:
         asked_s = case.at - pending.at
+        if site.overdue:
+            text = f"{site.overdue} of {site.asked} replicas are overdue; asked for again {asked_s:.0f} s ago"
+            return site.now, "overdue", text
         return site.now, "changing", f"{pending.range_to.minimum} were asked for {asked_s:.0f} s ago"
     return None
 
@@ -155,7 +170,7 @@ def _changing_down(case: Case, site: Site, to: int) -> Verdict | None:
         return None
     if memory.last.busy:
         return site.now, "changing", "the provider still applies the last change and takes no other"
-    if is_forced(site, to):
+    if is_forced(case, site, to):
         return None
     if memory.pending(case.at) is not None:
         return site.now, "changing", "the last change is accepted and not read back yet"

@@ -83,9 +83,12 @@ def limits_of(
         if override.deployment is None:
             _override(total, override)
     _service_override_beats_floors(total, each)
-    maximum = sum(limits.ceiling for limits in each)
+    maximum = sum(limits.forced_ceiling for limits in each)
     if total.floor > maximum:
-        total.floor = maximum  # A floor above what the deployments may hold is what they may hold.
+        # A floor above what the deployments may hold is what they may hold.
+        by_hand = next((limits for limits in each if limits.ceiling_reason == "override"), None)
+        total.floor, total.floor_reason = maximum, "override" if by_hand else "bounds"
+        total.floor_text = by_hand.ceiling_text if by_hand else f"max_replicas is {maximum} in all"
         if total.override_floor is not None:
             total.override_floor = min(total.override_floor, maximum)
     return ServiceLimits(total, each)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import inf
 from typing import Final, Literal, NamedTuple
 
 
@@ -79,6 +80,11 @@ class Sample:
 
     value: float
     at: float
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it is a finite number from zero, at a finite instant."""
+        return 0.0 <= self.value < inf and -inf < self.at < inf
 
 
 @dataclass(frozen=True, slots=True)

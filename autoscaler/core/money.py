@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from autoscaler.core.fleet import Deployment, Fleet
 from autoscaler.core.memory import DeploymentMemory
@@ -22,6 +23,9 @@ class ReplicaPrice:
     age_s: float | None
 
 
+USD_PER_GPU_HOUR_MAX: Final = 1e9
+"""Above this, a price is a defect of its source."""
+
 UNKNOWN = ReplicaPrice(None, None, None)
 
 
@@ -38,14 +42,19 @@ def replica_price(
     key = f"{deployment.provider}/{memory.last.gpu_type}"
     gpus = memory.last.gpus_per_replica or 1
     fixed = fleet.fixed_prices.get(key)
-    if fixed is not None:
+    if fixed is not None and is_price(fixed):
         return ReplicaPrice(micro_usd(fixed * gpus), fixed, 0.0)
     price = prices.get(key)
-    if price is None:
+    if price is None or not is_price(price.usd_per_gpu_hour):
         return UNKNOWN
     return ReplicaPrice(
         micro_usd(price.usd_per_gpu_hour * gpus), price.usd_per_gpu_hour, max(0.0, at - price.at)
     )
+
+
+def is_price(usd_per_gpu_hour: float) -> bool:
+    """Whether this can be a price at all; what cannot is not known."""
+    return 0.0 <= usd_per_gpu_hour <= USD_PER_GPU_HOUR_MAX
 
 
 def micro_usd(usd: float) -> int:

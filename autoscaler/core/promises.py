@@ -215,7 +215,12 @@ def _capacity(
             of(site, min(old.get(name, site.replicas_set or 0), site.ceiling)) * sizes[name]
             for name, site in sites.items()
         )
-        if after < left * (1 - _SLACK) and not _forced_down(falling, evidence, old, new):
+        # A policy's ceiling on the total excuses no loss of what serves for the sake of what only starts.
+        counted = {n: of(sites[n], count) for n, count in old.items()}
+        rest = {n: of(sites[n], count) for n, count in new.items()}
+        by_hand = sum(old.values()) > evidence.forced_ceiling
+        excused = _forced_down(falling, evidence, *((old, new) if by_hand else (counted, rest)))
+        if after < left * (1 - _SLACK) and not excused:
             yield _broken(
                 "7", falling[0], f"{what} falls from {before:g} to {after:g}, need is {evidence.need:g}"
             )
@@ -285,8 +290,8 @@ def _rises_freely(decision: Decision, plan: Plan, evidence: ServiceEvidence) -> 
     """An increase that no floor asks for, and that costs more than what runs already."""
     if decision.replicas_to is None or decision.replicas_from is None:
         return False
-    site = evidence.deployments[decision.deployment]
-    if decision.replicas_to <= max(decision.replicas_from, _running(site)):
+    site = evidence.deployments.get(decision.deployment)
+    if site is None or decision.replicas_to <= max(decision.replicas_from, _running(site)):
         return False
     # What has to go to a ceiling, and only waits for it, holds no floor up; nor does what is overdue.
     total = sum(

@@ -25,42 +25,52 @@ def make_before_break(case: Case) -> None:
     if not falling:
         return
     falling.sort(key=lambda s: (-s.micro_usd, s.deployment.name))
-    left = {id(s): max(s.to, s.now) for s in case.sites}
-    left.update(_left_by_ceilings(case, falling))
     need = Decimal(repr(case.need.amount))
+    serving, held = (_left_by_ceilings(case, falling, counting) for counting in (_serving, _held))
+    floor = case.limits.total.floor
     for site in falling:
-        ceiling = left[id(site)]
         to = max(
             site.to,
-            _kept(case, site, left, need, _serving, ceiling),
-            _kept(case, site, left, need, _held, ceiling),
-            min(ceiling, case.limits.total.floor - sum(left[id(s)] for s in case.sites if s is not site)),
+            _kept(case, site, serving, need, _serving),
+            _kept(case, site, held, need, _held),
+            min(held[id(site)], floor - sum(held[id(s)] for s in case.sites if s is not site)),
         )
         if to > site.to:
             text = f"{to} stay until others serve: make before break"
             site.steps.append(Step("moving", site.to, to, text))
             site.to, site.reason, site.text = to, "moving", text
-        left[id(site)] = site.to
+        serving[id(site)] = held[id(site)] = site.to
 
 
-def _left_by_ceilings(case: Case, falling: list[Site]) -> dict[int, int]:
-    """How many each falling deployment may have: its own ceiling, and its share of what the total's takes.
+def _left_by_ceilings(case: Case, falling: list[Site], counting: _Counting) -> dict[int, int]:
+    """What ceilings leave to each deployment: its own, and its share of what the total's takes.
 
-    Replicas being replaced do not count against the total: what it takes, it takes from what is there now.
+    What serves is measured alone: replicas that replace others, and do not serve yet, count only against
+    a person's ceiling. It is obeyed first, from what is there.
     """
-    own = {id(s): min(s.now, s.limits.ceiling) for s in falling}
-    forced = sum(s.now - own[id(s)] for s in falling)
-    due = sum(s.now for s in case.sites) - case.limits.total.ceiling - forced
+    left = {id(s): max(s.to, s.now) for s in case.sites}
+    left.update({id(s): min(s.now, s.limits.ceiling) for s in falling})
+    _take(case, falling, left, _set, case.limits.total.forced_ceiling)
+    _take(case, falling, left, counting if counting is _serving else _set, case.limits.total.ceiling)
+    return left
+
+
+def _take(case: Case, falling: list[Site], left: dict[int, int], counting: _Counting, ceiling: int) -> None:
+    due = sum(counting(s, left[id(s)]) for s in case.sites) - ceiling
     for site in falling:
-        share = min(max(0, due), max(0, own[id(site)] - site.to))
-        own[id(site)] -= share
-        due -= share
-    return own
+        count = counting(site, left[id(site)])
+        share = min(due, count - site.to)
+        if share > 0:
+            left[id(site)] = count - share
+            due -= share
 
 
-def _kept(
-    case: Case, site: Site, left: dict[int, int], need: Decimal, counting: _Counting, ceiling: int
-) -> int:
+def _set(site: Site, count: int) -> int:
+    """Replicas that are set already; what is only being asked for takes nothing from others."""
+    return min(count, site.now)
+
+
+def _kept(case: Case, site: Site, left: dict[int, int], need: Decimal, counting: _Counting) -> int:
     """Replicas of this site that the need still rests on, when the others have what is left to them."""
     others = sum(
         (Decimal(repr(s.capacity)) * counting(s, left[id(s)]) for s in case.sites if s is not site),
@@ -70,7 +80,7 @@ def _kept(
     if missing <= 0:
         return 0
     wanted = int((missing / Decimal(repr(site.capacity))).to_integral_value(ROUND_CEILING))
-    return min(wanted, counting(site, ceiling))
+    return min(wanted, counting(site, left[id(site)]))
 
 
 def _serving(site: Site, count: int) -> int:

@@ -110,7 +110,7 @@ def _intend(
     kept = tuple(i for i in was.intents if i.deadline >= at)
     batches = was.batches
     backoff = was.backoff
-    if by > 0:
+    if by > 0 and not again:  # What is overdue stays so until it serves, however often it is asked for.
         batches = (*(b for b in batches if b.count < replicas_to), Batch(replicas_to, due))
     elif by < 0 and decision.reason == "overdue":
         backoff = back_off_increase(backoff, at)
@@ -121,6 +121,6 @@ def _intend(
         last_change_at=at if by else was.last_change_at,
         batches=batches,
         reasserts=reasserts,
-        measuring=(at, replicas_to) if by > 0 else None,
+        measuring=(at, replicas_to) if by > 0 and not again else None,
         backoff=backoff,
     )

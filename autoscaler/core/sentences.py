@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from autoscaler.core.case import Case, Site
 from autoscaler.core.exact import replicas_needed
-from autoscaler.core.fleet import Fleet
 from autoscaler.core.limits import UNLIMITED, Limits
 from autoscaler.core.model import (
     Decision,
@@ -15,12 +14,12 @@ from autoscaler.core.model import (
     Step,
     exactly,
 )
-from autoscaler.core.money import micro_usd, usd
+from autoscaler.core.money import usd
 from autoscaler.core.need import Voice
 from autoscaler.core.start_up import start_up_s
 
 
-def decisions_of(case: Case, fleet: Fleet) -> list[Decision]:
+def decisions_of(case: Case) -> list[Decision]:
     """One decision per deployment, holds too, by name."""
     decisions = []
     for site in sorted(case.sites, key=lambda s: s.deployment.name):
@@ -33,7 +32,7 @@ def decisions_of(case: Case, fleet: Fleet) -> list[Decision]:
             continue
         reason, why = _reason(case, site)
         range_from = site.observed.replicas
-        range_to = _range_to(case, site, fleet)
+        range_to = _range_to(case, site)
         assert range_from is not None
         decisions.append(
             Decision(
@@ -46,7 +45,7 @@ def decisions_of(case: Case, fleet: Fleet) -> list[Decision]:
 # --- ranges -------------------------------------------------------------------------------------
 
 
-def _range_to(case: Case, site: Site, fleet: Fleet) -> ReplicaRange:
+def _range_to(case: Case, site: Site) -> ReplicaRange:
     """The range to write: exact under ``pin``; under ``floor`` up to what ceilings and budget afford."""
     assert site.observed is not None
     seen = site.observed.replicas
@@ -59,24 +58,13 @@ def _range_to(case: Case, site: Site, fleet: Fleet) -> ReplicaRange:
         return seen
     running = max(site.to, min(site.billed, seen.maximum))
     top = min(site.limits.ceiling, case.limits.total.ceiling)
-    top = max(site.to, min(top, max(_affordable_max(case, site, fleet), running)))
+    top = max(site.to, min(top, max(site.affords, running)))
     if case.paused == "down":
         top = max(top, seen.maximum)
     return ReplicaRange(
         site.to,
         min(top, site.deployment.max_replicas) if site.to <= site.deployment.max_replicas else site.to,
     )
-
-
-def _affordable_max(case: Case, site: Site, fleet: Fleet) -> int:
-    """How many replicas the budgets hold; a floor-mode deployment is its service's only one."""
-    price = site.price.micro_usd
-    budgets = [b for b in (case.service.budget_usd_per_hour, fleet.budget_usd_per_hour) if b is not None]
-    if not budgets:
-        return UNLIMITED
-    if not price:
-        return site.to
-    return micro_usd(min(budgets)) // price
 
 
 # --- reasons ------------------------------------------------------------------------------------
@@ -86,6 +74,8 @@ def _reason(case: Case, site: Site) -> tuple[str, str]:
     if site.reason:
         return site.reason, _sentence(_need_text(case), site.text)
     if site.obstacle is not None and site.fixed:
+        if site.to != site.now:
+            return "bounds", _sentence(site.obstacle_text, f"max_replicas is {site.deployment.max_replicas}")
         return site.obstacle, site.obstacle_text
     if case.paused == "both":
         return "paused", case.pause_text
@@ -93,8 +83,8 @@ def _reason(case: Case, site: Site) -> tuple[str, str]:
         return "overdue", f"{site.overdue} overdue replicas are given back to make room elsewhere"
     if site.no_increase and site.obstacle is not None and site.to < site.limits.floor:
         return site.obstacle, _sentence(site.limits.floor_text, site.obstacle_text)
-    if case.budget_bound and site.to == site.now:
-        return "budget", _sentence(_need_text(case), case.budget_text)
+    if case.budget_bound and (site.to == site.now or site.cut_by_budget):
+        return _cut_by_budget(case, site)
     if site.overdue and site.to >= site.now:
         late = f"{site.overdue} of {site.asked} replicas are overdue"
         return "overdue", _sentence(_need_text(case), late)
@@ -108,6 +98,13 @@ def _reason(case: Case, site: Site) -> tuple[str, str]:
     return _need_reason(case, site)
 
 
+def _cut_by_budget(case: Case, site: Site) -> tuple[str, str]:
+    if site.to > site.now and case.floors_over_budget:
+        floor_text = site.limits.floor_text or case.limits.total.floor_text
+        return "floor_over_budget", _sentence(floor_text, case.budget_text)
+    return "budget", _sentence(_need_text(case), case.budget_text)
+
+
 def _stays(case: Case, site: Site) -> int:
     for other, count in zip(case.sites, case.stays, strict=True):
         if other is site:
@@ -117,7 +114,7 @@ def _stays(case: Case, site: Site) -> int:
 
 def _limit(case: Case, site: Site) -> tuple[str, str] | None:
     """The floor or ceiling that set the number; at a tie the floor, then the ceiling, then the need."""
-    budget_beaten = _beats_budget(case, site)
+    budget_beaten = site.to > site.now and case.floors_over_budget
     total = case.limits.total
     count = sum(s.to for s in case.sites)
     if site.limits.floor > 0 and site.to == site.limits.floor and _is_spare(case, site):
@@ -131,13 +128,6 @@ def _limit(case: Case, site: Site) -> tuple[str, str] | None:
     if count >= total.ceiling and _reaches(case, site, total):
         return total.ceiling_reason, _sentence(_need_text(case), total.ceiling_text)
     return None
-
-
-def _beats_budget(case: Case, site: Site) -> bool:
-    if site.to <= site.now or case.service.budget_usd_per_hour is None:
-        return False
-    cost = sum((s.price.micro_usd or 0) * max(s.to, s.billed) for s in case.sites)
-    return cost > micro_usd(case.service.budget_usd_per_hour)
 
 
 def _is_spare(case: Case, site: Site) -> bool:
@@ -155,6 +145,8 @@ def _reaches(case: Case, site: Site, limits: Limits) -> bool:
     if limits.ceiling >= UNLIMITED:
         return False
     if len(case.sites) == 1:
+        if limits.ceiling < site.now and site.keep >= site.to:
+            return True
         return _needed(case, site) >= site.to and (_needed(case, site) > 0 or limits.ceiling < site.now)
     carried = sum(s.to * s.capacity for s in case.sites)
     return (

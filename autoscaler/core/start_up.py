@@ -51,6 +51,7 @@ def asked(memory: DeploymentMemory) -> int:
     count = memory.replicas_set
     if memory.intents:
         newest = memory.intents[-1]
-        if newest.accepted and newest.range_to.minimum > count:
+        taken = newest.accepted or memory.reasserts > 0  # Asked again: the same count was accepted before.
+        if taken and newest.range_to.minimum > count:
             count = newest.range_to.minimum
     return count

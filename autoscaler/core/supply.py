@@ -17,6 +17,7 @@ def supply(case: Case) -> None:
     _price_unknowns(sites)
     _least(case)
     free = [site for site in sites if not site.fixed]
+    _lift_ceilings(case, free)
     for site in sites:
         if site.fixed:
             site.target = (
@@ -51,6 +52,21 @@ def _least(case: Case) -> None:
         weak = max(weak, min(floor.replicas, asked) if floor.holds_only else floor.replicas)
     case.hard_least = total.floor
     case.least = max(total.floor, min(total.ceiling, weak))
+
+
+def _lift_ceilings(case: Case, free: list[Site]) -> None:
+    """A floor of the total beats policies' ceilings on single deployments, by no more than it must."""
+    short = case.hard_least - sum(count for _, count in _fixed(case)) - sum(bounds_of(s)[1] for s in free)
+    if short <= 0:
+        return
+    for site in sorted(free, key=lambda s: (s.micro_usd, s.deployment.name)):
+        limits = site.limits
+        extra = 0 if site.no_increase else min(short, limits.forced_ceiling - limits.ceiling)
+        if extra > 0:
+            short -= extra
+            limits.ceiling += extra
+            limits.ceiling_reason = case.limits.total.floor_reason
+            limits.ceiling_text = case.limits.total.floor_text
 
 
 def left_over(case: Case, others: list[tuple[Site, int]]) -> tuple[float, int, int]:
@@ -90,8 +106,7 @@ def _stay(case: Case, free: list[Site], pinned: list[tuple[Site, int]] | None) -
     if count > most:
         # A ceiling is obeyed from what is there, and takes no more than it must of what is kept.
         kept = min(most, sum(min(site.keep, b) for site, b in zip(free, base, strict=True)))
-        offers = [_offer(site, bounds_of(site)[0], b) for site, b in zip(free, base, strict=True)]
-        return cheapest(offers, need, max(least, kept), most)
+        return cheapest(_shrunk(free, base, most), need, max(least, kept), most)
     capacity = sum((Decimal(repr(s.capacity)) * b for s, b in zip(free, base, strict=True)), Decimal(0))
     if capacity < Decimal(repr(need)) or count < least:
         offers = [_offer(site, b, bounds_of(site)[1]) for site, b in zip(free, base, strict=True)]
@@ -101,6 +116,18 @@ def _stay(case: Case, free: list[Site], pinned: list[tuple[Site, int]] | None) -
             for site, b in zip(free, base, strict=True)
         ]
     return cheapest(offers, need, least, most)
+
+
+def _shrunk(free: list[Site], base: list[int], most: int) -> list[Offer]:
+    """What a ceiling leaves to choose from: it takes first what does not serve yet."""
+    lows = [min(bounds_of(site)[0], b) for site, b in zip(free, base, strict=True)]
+    serving = [
+        max(low, min(site.memory.ready if site.memory is not None else 0, b))
+        for site, low, b in zip(free, lows, base, strict=True)
+    ]
+    if sum(serving) <= most:
+        return [_offer(site, s, b) for site, s, b in zip(free, serving, base, strict=True)]
+    return [_offer(site, low, s) for site, low, s in zip(free, lows, serving, strict=True)]
 
 
 def _offer(site: Site, low: int, high: int) -> Offer:
@@ -117,23 +144,29 @@ def _move(case: Case, free: list[Site], stays: tuple[int, ...]) -> tuple[int, ..
     best = cheapest(offers, need, least, most)
     if best == stays or not any(b < s for b, s in zip(best, stays, strict=True)):
         return stays
+    both = sum(max(site.asked, count) for site, count in zip(free, best, strict=True))
+    if both > case.limits.total.forced_ceiling:
+        case.notes.append("no move: an override cannot hold old and new replicas at once")
+        return stays
     if not _prices_serve(case, free, best, stays):
         return stays
     cost_stay = sum(site.micro_usd * n for site, n in zip(free, stays, strict=True))
     cost_best = sum(site.micro_usd * n for site, n in zip(free, best, strict=True))
     saves = cost_stay - cost_best
-    paid_twice = 0.0
+    paid_twice_s = 0.0  # micro-USD per hour, times seconds
     for site, count in zip(free, best, strict=True):
         new = max(0, count - site.asked)
-        paid_twice += new * site.micro_usd * start_up_s(site.deployment, site.memory, 0.9) / 3600.0
-    gain = saves * case.service.switch_payback_s / 3600.0
-    enough = cost_best <= cost_stay * (1.0 - case.preference.switch_if_saves_percent / 100.0)
+        paid_twice_s += new * site.micro_usd * start_up_s(site.deployment, site.memory, 0.9)
     payback_s = case.service.switch_payback_s
+    # Both inequalities without a division: at equality, rounding must not decide.
+    pays = saves * payback_s > paid_twice_s
+    enough = 100 * cost_best <= cost_stay * (100 - case.preference.switch_if_saves_percent)
     arithmetic = (
         f"{usd(cost_best):.2f} USD/h instead of {usd(cost_stay):.2f}: over {payback_s:.0f} s that saves "
-        f"{gain / 1e6:.2f} USD against {paid_twice / 1e6:.2f} USD paid twice while replicas start"
+        f"{saves * payback_s / 3.6e9:.2f} USD against {paid_twice_s / 3.6e9:.2f} USD paid twice while "
+        "replicas start"
     )
-    if gain > paid_twice and enough and saves > 0:
+    if pays and enough and saves > 0:
         case.move = arithmetic
         return best
     case.notes.append(f"no move, {arithmetic}")

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
+from typing import Final
 
-from autoscaler.core.fleet import Fleet, Service
+from autoscaler.core.fleet import Fleet, NamedPolicy, Service
 from autoscaler.core.memory import DeploymentMemory, Memory, ServiceMemory
 from autoscaler.core.model import Absence, Reading, Sample, Snapshot
 from autoscaler.core.money import ReplicaPrice, replica_price
 from autoscaler.core.need import Voice
 from autoscaler.core.proposals import DeploymentView, Preference, Proposal, View
 from autoscaler.core.start_up import start_up_s
+
+PROPOSALS_MAX: Final = 1000
+"""More opinions than this from one policy are a defect of it."""
+
+NO_MOVES: Final = Preference(price_max_age_s=-1.0)
 
 _NOTHING: Mapping[str, Reading] = {}
 
@@ -33,6 +40,8 @@ def split_readings(
             missing[name] = "missing"
         elif isinstance(reading, Absence):
             missing[name] = f"{reading.reason}: {reading.detail}" if reading.detail else reading.reason
+        elif not reading.is_usable:
+            missing[name] = f"not_a_number: {reading.value:g}"
         else:
             age_s = at - reading.at
             if age_s > rule.max_age_s:
@@ -108,6 +117,7 @@ def voices_of(service: Service, view: View, known: ServiceMemory) -> tuple[Voice
         state = known.policies.get(named.name)
         try:
             proposals = policy.propose(with_state(view, state) if state else view)
+            _check(proposals)
         except Exception as error:  # noqa: BLE001 - another's code; its failure is one more absence
             proposals = (Proposal(f"policy {named.name} failed: {type(error).__name__}", blind=True),)
         voices.extend(Voice(named.name, policy.kind, proposal) for proposal in proposals)
@@ -115,6 +125,33 @@ def voices_of(service: Service, view: View, known: ServiceMemory) -> tuple[Voice
             silent = Proposal(f"policy {named.name} said nothing about demand", blind=True)
             voices.append(Voice(named.name, policy.kind, silent))
     return tuple(voices)
+
+
+def _check(proposals: tuple[Proposal, ...]) -> None:
+    """Raises ValueError, TypeError or AttributeError for opinions that are none."""
+    if len(proposals) > PROPOSALS_MAX:
+        raise ValueError(f"{len(proposals)} proposals; at most {PROPOSALS_MAX} are heard")
+    for p in proposals:
+        _check_amounts(p.want, p.demand, p.idle_s)
+        if p.at_least is not None or p.at_most is not None:
+            _check_counts(p.at_least, p.at_most)
+        if not isinstance(p.reason, str):
+            raise TypeError("a reason is a text")
+
+
+def _check_amounts(want: float | None, demand: float | None, idle_s: float) -> None:
+    if (
+        (want is not None and not 0.0 <= want < inf)
+        or (demand is not None and not 0.0 <= demand < inf)
+        or not 0.0 <= idle_s < inf
+    ):
+        raise ValueError(f"want {want}, demand {demand} and idle_s {idle_s} must be finite, from zero")
+
+
+def _check_counts(*counts: int | None) -> None:
+    for count in counts:
+        if count is not None and (not isinstance(count, int) or count < 0):
+            raise ValueError(f"{count} is no count of replicas")
 
 
 def with_state(view: View, state: Mapping[str, object]) -> View:
@@ -136,7 +173,7 @@ def with_state(view: View, state: Mapping[str, object]) -> View:
 
 def preference_of(service: Service, view: View) -> Preference:
     """What the policies ask of the allocation, the strictest of each."""
-    asked = [p for p in (named.policy.prefer(view) for named in service.policies) if p is not None]
+    asked = [p for p in (_preference(named, view) for named in service.policies) if p is not None]
     if not asked:
         return Preference()
     allowed = [p.gpu_types for p in asked if p.gpu_types is not None]
@@ -145,6 +182,13 @@ def preference_of(service: Service, view: View) -> Preference:
         price_max_age_s=min(p.price_max_age_s for p in asked),
         gpu_types=frozenset.intersection(*allowed) if allowed else None,
     )
+
+
+def _preference(named: NamedPolicy, view: View) -> Preference | None:
+    try:
+        return named.policy.prefer(view)
+    except Exception:  # noqa: BLE001 - another's code; what it would have forbidden must not happen
+        return NO_MOVES
 
 
 def prices_of(service: Service, memory: Memory, fleet: Fleet, at: float) -> tuple[ReplicaPrice, ...]:

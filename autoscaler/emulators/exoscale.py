@@ -26,9 +26,9 @@ from autoscaler.emulators.exoscale_operations import (
     Operations,
     OperationState,
 )
-from autoscaler.emulators.fleet import DEFAULT_FLEET, EmulatedFleet
+from autoscaler.emulators.fleet import DEFAULT_FLEET, EmulatedFleet, FleetError
 from autoscaler.emulators.signature import refusal
-from autoscaler.emulators.vendor import circumstances_of
+from autoscaler.emulators.vendor import circumstances_now
 from autoscaler.ports import Clock
 from autoscaler.world.plant import DeploymentSpec, DeploymentStatus, OutOfStock, World, WorldEvent
 from autoscaler.world.start_up import StartUp
@@ -95,7 +95,8 @@ class _Refused(Exception):
 class ExoscaleEmulator:
     """One zone of one Exoscale account over a world.
 
-    With a ``world`` given, deployments of the fleet that are not in it yet are added. Raises: OutOfStock.
+    With a ``world`` given, deployments of the fleet that are not in it yet are added.
+    Raises: FleetError for an id that Exoscale would not give, OutOfStock.
     """
 
     kind = "exoscale"
@@ -124,6 +125,8 @@ class ExoscaleEmulator:
         self.world.advance(self.clock.now())
         for deployment in fleet.at(self.kind):
             spec = deployment.spec()
+            if not _is_uuid(spec.id):
+                raise FleetError(f"deployment {spec.name!r}: id {spec.id!r} must be a UUID in lower case")
             if spec.id not in self.world.deployment_ids:
                 self.world.add(spec, self.world.now)
             self._show(spec, deployment.model)
@@ -269,7 +272,7 @@ class ExoscaleEmulator:
         wanted = request.query.get("visibility")
         if wanted not in (None, "", "private", "public"):
             return self.error(400, "visibility must be private or public")
-        at = circumstances_of(request).as_of
+        at = circumstances_now().as_of
         entries = []
         for exhibit in self._exhibits.values():
             face = exhibit.face(at)
@@ -280,7 +283,7 @@ class ExoscaleEmulator:
         return web.json_response({"deployments": entries})
 
     async def _get(self, request: web.Request) -> web.Response:
-        at = circumstances_of(request).as_of
+        at = circumstances_now().as_of
         try:
             return web.json_response(self._body(*self._find(request, at), at))
         except _Refused as refused:
@@ -309,10 +312,10 @@ class ExoscaleEmulator:
         operation = self._operations.get(request.match_info["id"])
         if operation is None:
             return self.error(404, "no such operation")
-        return web.json_response(operation.body(circumstances_of(request).as_of))
+        return web.json_response(operation.body(circumstances_now().as_of))
 
     async def _logs(self, request: web.Request) -> web.Response:
-        at = circumstances_of(request).as_of
+        at = circumstances_now().as_of
         tail, stream = request.query.get("tail", "100"), request.query.get("stream", "false")
         if not (tail.isascii() and tail.isdecimal()) or stream.lower() not in ("true", "false"):
             return self.error(400, "tail must be a whole number, stream true or false")
@@ -376,7 +379,6 @@ class ExoscaleEmulator:
         exhibit = self._changeable(request)
         replicas = _whole(_object(body), "replicas", 0, _REPLICAS_MAX)
         return self._operate(
-            request,
             exhibit,
             "scale",
             lambda: self.world.set_replicas(exhibit.id, replicas, self.world.now),
@@ -393,7 +395,6 @@ class ExoscaleEmulator:
         if not isinstance(parameters, list) or not all(isinstance(one, str) for one in parameters):
             raise _Refused(400, "inference-engine-parameters must be a list of text")
         return self._operate(
-            request,
             exhibit,
             "update",
             lambda: exhibit.change(
@@ -409,9 +410,10 @@ class ExoscaleEmulator:
             self.world.remove(exhibit.id, self.world.now)
             exhibit.change(self.world.now, deleted=True)
 
-        return self._operate(request, exhibit, "delete", delete)
+        return self._operate(exhibit, "delete", delete)
 
     def _create(self, request: web.Request, body: bytes) -> Operation:
+        del request
         wanted = _object(body)
         name, gpu_type, model = wanted.get("name"), wanted.get("gpu-type"), wanted.get("model")
         label = (model.get("name") or model.get("id")) if isinstance(model, dict) else None
@@ -425,7 +427,7 @@ class ExoscaleEmulator:
             initial_replicas=_whole(wanted, "replicas", 1, _REPLICAS_MAX),
             start_up=StartUp(180.0, 400.0),
         )
-        if circumstances_of(request).ignore_write:
+        if circumstances_now().ignore_write:
             return self._new_operation(spec.id, "create")
         self.world.add(spec, self.world.now, start=True)
         operation = self._new_operation(spec.id, "create")
@@ -442,11 +444,9 @@ class ExoscaleEmulator:
             raise _Refused(409, f"operation {operation.id} is still running")
         return exhibit
 
-    def _operate(
-        self, request: web.Request, exhibit: Exhibit, command: str, effect: Callable[[], None]
-    ) -> Operation:
+    def _operate(self, exhibit: Exhibit, command: str, effect: Callable[[], None]) -> Operation:
         """An accepted change, carried out unless it is to fail or to be ignored. Raises: OutOfStock."""
-        if circumstances_of(request).ignore_write:
+        if circumstances_now().ignore_write:
             return self._new_operation(exhibit.id, command)
         if self._next is not None and self._next_left > 0:
             self._next_left -= 1
@@ -509,6 +509,13 @@ _LOG_LINES: Final = {
 
 def _instant(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False
 
 
 def _object(body: bytes) -> dict[str, Any]:

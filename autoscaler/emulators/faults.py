@@ -138,7 +138,7 @@ def fault_middleware(vendor: VendorEmulator, faults: Faults) -> Middleware:
         response = await _interfere(request, vendor, faults, before)
         if response is not None:
             return response
-        lay_down(request, _circumstances(vendor, faults, request, struck))
+        lay_down(_circumstances(vendor, faults, request, struck))
         answer = await handler(request)
         response = await _interfere(request, vendor, faults, after)
         if response is not None:

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
-from autoscaler.world.plant import DeploymentSpec, World
+from autoscaler.world.plant import DeploymentSpec, OutOfStock, World
 from autoscaler.world.start_up import StartUp
 
 _IDS: Final = uuid.UUID("6e1d5c0a-3f0b-5c55-9c36-4a2f0c1f7d21")  # our namespace for ids made from names
@@ -91,12 +91,15 @@ class EmulatedFleet(_Strict):
         return tuple(one for one in self.deployments if one.vendor == vendor)
 
     def build(self, now: float) -> World:
-        """A world of these deployments, whose replicas serve at once. Raises: OutOfStock, ValueError."""
+        """A world of these deployments, whose replicas serve at once. Raises: FleetError."""
         world = World(self.seed, now)
         for gpu_type, gpus in self.stock.items():
             world.set_stock(gpu_type, gpus)
         for deployment in self.deployments:
-            world.add(deployment.spec(), now)
+            try:
+                world.add(deployment.spec(), now)
+            except (OutOfStock, ValueError) as error:
+                raise FleetError(f"deployment {deployment.name!r}: {error}") from error
         return world
 
 

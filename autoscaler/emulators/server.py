@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Final, Generic, TypeVar
@@ -108,10 +108,14 @@ async def serve(
     *,
     clock: Clock | None = None,
     world: World | None = None,
+    host: str = "127.0.0.1",
+    ports: Mapping[str, int] | None = None,
     on_started: Callable[[Sequence[EmulatorServer[VendorEmulator]]], None] | None = None,
     until: asyncio.Event | None = None,
 ) -> None:
     """Every vendor of the fleet over one world, until ``until`` is set or the task is cancelled.
+
+    ``ports`` by vendor win over the fleet's; 0 is any free port. ``on_started`` gets the running servers.
 
     Raises: ValueError for a vendor that has no emulator, OSError if a port is taken.
     """
@@ -124,7 +128,8 @@ async def serve(
         servers = []
         for kind in kinds:
             vendor = EMULATORS[kind](fleet, world, clock)
-            server = EmulatorServer(vendor, port=fleet.account(kind).port, seed=fleet.seed)
+            port = (ports or {}).get(kind, fleet.account(kind).port)
+            server = EmulatorServer(vendor, host=host, port=port, seed=fleet.seed)
             servers.append(await running.enter_async_context(server))
         if on_started is not None:
             on_started(servers)

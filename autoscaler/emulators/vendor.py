@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -10,8 +11,6 @@ from aiohttp import web
 
 from autoscaler.ports import Clock
 from autoscaler.world.plant import World
-
-_KEY: Final = "emulator-circumstances"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +21,17 @@ class Circumstances:
     ignore_write: bool = False  # answer success and change nothing
 
 
-def lay_down(request: web.Request, circumstances: Circumstances) -> None:
-    """Hand the circumstances to the vendor's handler."""
-    request[_KEY] = circumstances
+_CIRCUMSTANCES: Final[ContextVar[Circumstances]] = ContextVar("circumstances")  # of the request at hand
 
 
-def circumstances_of(request: web.Request) -> Circumstances:
-    """The circumstances of this request."""
-    circumstances = request[_KEY]
-    assert isinstance(circumstances, Circumstances)
-    return circumstances
+def lay_down(circumstances: Circumstances) -> None:
+    """Hand the circumstances to the vendor's handler, which runs in the same task."""
+    _CIRCUMSTANCES.set(circumstances)
+
+
+def circumstances_now() -> Circumstances:
+    """The circumstances of the request at hand."""
+    return _CIRCUMSTANCES.get()
 
 
 class VendorEmulator(Protocol):

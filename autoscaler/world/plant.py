@@ -14,7 +14,7 @@ from autoscaler.world.chance import stream
 from autoscaler.world.start_up import StartUp
 
 
-class OutOfStock(Exception):  # noqa: N818 - a word of the domain, as the ports' errors are
+class OutOfStock(Exception):
     """The provider has too few free GPUs of a type; nothing was changed."""
 
     def __init__(self, gpu_type: str, gpus_wanted: int, gpus_free: int) -> None:
@@ -24,7 +24,7 @@ class OutOfStock(Exception):  # noqa: N818 - a word of the domain, as the ports'
         self.gpus_free = gpus_free
 
 
-class UnknownDeployment(LookupError):  # noqa: N818 - as above
+class UnknownDeployment(LookupError):
     """No such deployment in this world."""
 
 
@@ -71,7 +71,6 @@ class Replica:
     number: int  # counts up within its deployment
     requested_at: float
     state: ReplicaState = ReplicaState.STARTING
-    attempt: int = 0  # of starting; a timer of an earlier attempt is void
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +170,8 @@ class World:
         self.now = now
         self._plants: dict[str, _Plant] = {}
         self._stock: dict[str, int] = {}
-        self._due: list[tuple[float, int, Replica, int]] = []
+        # When a start-up or a drain ends. A replica has at most one; it is void once the replica is gone.
+        self._due: list[tuple[float, int, Replica]] = []
         self._turn = itertools.count()
         self._listeners: list[Callable[[WorldEvent], None]] = []
         self._traffic: list[Traffic] = []
@@ -334,8 +334,8 @@ class World:
         """Let time pass: start-ups end, requests are served, draining replicas go."""
         now = max(now, self.now)
         while self._due and self._due[0][0] <= now:
-            at, _, replica, attempt = heapq.heappop(self._due)
-            if replica.state is ReplicaState.GONE or replica.attempt != attempt:
+            at, _, replica = heapq.heappop(self._due)
+            if replica.state is ReplicaState.GONE:
                 continue
             self._carry(at)
             if replica.state is ReplicaState.STARTING:
@@ -365,7 +365,6 @@ class World:
 
     def _start(self, plant: _Plant, replica: Replica, kind: str = "requested") -> None:
         replica.state = ReplicaState.STARTING
-        replica.attempt += 1
         self._wake(replica, self.now + plant.spec.start_up.draw_s(plant.chance))
         self._tell(kind, plant, replica)
 
@@ -387,7 +386,6 @@ class World:
             self.release(replica, self.now)
             return
         replica.state = ReplicaState.DRAINING
-        replica.attempt += 1
         self._tell("draining", plant, replica)
         traffic = self._traffic_of.get(replica.deployment_id)
         if traffic is None:
@@ -396,7 +394,7 @@ class World:
             self.release(replica, self.now)
 
     def _wake(self, replica: Replica, at: float) -> None:
-        heapq.heappush(self._due, (at, next(self._turn), replica, replica.attempt))
+        heapq.heappush(self._due, (at, next(self._turn), replica))
 
     def _tell(
         self, kind: str, plant: _Plant, replica: Replica | None = None, at: float | None = None

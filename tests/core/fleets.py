@@ -75,7 +75,12 @@ GPU = {"exo": "gpua5000", "cheap": "l4", "dear": "h100"}
 
 
 def seen(
-    replicas: int, ready: int | None = None, *, phase: Phase | None = None, provider: str = "exo", **more: object
+    replicas: int,
+    ready: int | None = None,
+    *,
+    phase: Phase | None = None,
+    provider: str = "exo",
+    **more: object,
 ) -> Observation:
     """An observation of an exact count, all of it ready unless told otherwise."""
     count = replicas if ready is None else ready
@@ -151,7 +156,8 @@ class Plant:
             for signal, share in (("queued", 0.3), ("running", 0.7)):
                 value = round(self.demand[name] * share, 1)
                 if self.fails():
-                    readings[signal] = rng.choice([Absence("nan"), Sample(value, self.at - 100), Absence("timeout")])
+                    bad: list[Reading] = [Absence("nan"), Sample(value, self.at - 100), Absence("timeout")]
+                    readings[signal] = rng.choice(bad)
                 elif not self.fails(0.1):
                     readings[signal] = Sample(value, self.at - rng.randint(0, 10))
             signals[name] = readings
@@ -204,7 +210,13 @@ class Plant:
         pauses = (Pause(rng.choice([None, name]), rng.choice([None, "down"]), self.at + 200),)
         low = rng.randint(0, 5)
         overrides = (
-            Override(name, None, rng.choice([None, low]), rng.choice([None, low + 1, 0 if not low else low]), self.at + 300),
+            Override(
+                name,
+                None,
+                rng.choice([None, low]),
+                rng.choice([None, low + 1, low or 0]),
+                self.at + 300,
+            ),
         )
         return Human(pauses if rng.random() < 0.4 else (), overrides if rng.random() < 0.5 else (), ())
 
@@ -257,7 +269,9 @@ def random_fleet(rng: random.Random) -> Fleet:
             limits.append(NamedPolicy("cap", Limit(at_most=rng.randint(0, 6))))
         if rng.random() < 0.3:
             limits.append(
-                NamedPolicy("own", Limit(deployment="d0", at_most=rng.randint(0, 3), at_least=rng.choice([None, 1])))
+                NamedPolicy(
+                    "own", Limit(deployment="d0", at_most=rng.randint(0, 3), at_least=rng.choice([None, 1]))
+                )
             )
         services.append(
             a_service(

@@ -51,7 +51,7 @@ class Run:
         services: Mapping[str, Levels] | None = None,
         prices: Mapping[str, Price] | None = None,
         human: Human | None = None,
-        outcomes: tuple[Outcome, ...] | None | str = "accepted",
+        outcomes: tuple[Outcome, ...] | str | None = "accepted",
         clock: str | None = None,
         keys: Mapping[str, Observation] | None = None,
         **deployments: int | Observation | None,
@@ -65,7 +65,7 @@ class Run:
             levels = {"queued": q, "running": r}
             readings[name] = {k: Sample(v, now - age_s) for k, v in levels.items() if v is not None}
         readings["chat"].update(signals or {})
-        observed = {f"chat/{name}": _observation(value) for name, value in deployments.items()}
+        observed = {f"chat/{name}": self._observation(name, value) for name, value in deployments.items()}
         observed.update(keys or {})
         snapshot = Snapshot(
             now,
@@ -94,6 +94,14 @@ class Run:
         return tuple(
             Outcome(d.service, d.deployment, OutcomeWord.ACCEPTED) for d in self.plan.decisions if d.changes
         )
+
+    def _observation(self, name: str, value: int | Observation | None) -> Observation:
+        if value is None:
+            return unread()
+        if not isinstance(value, int):
+            return value
+        providers = {d.name: d.provider for d in self.fleet.services["chat"].deployments}
+        return seen(value, provider=providers.get(name, "exo"))
 
     def decision(self, name: str = "a", service: str = "chat") -> Decision:
         """The decision of the last tick for this deployment."""
@@ -138,11 +146,14 @@ class Run:
             self.tick(**same)  # type: ignore[arg-type]
         return self
 
-
-def _observation(value: int | Observation | None) -> Observation:
-    if value is None:
-        return unread()
-    return seen(value) if isinstance(value, int) else value
+    def follow(
+        self, ticks: int = 1, queued: float | None = 0.0, running: float | None = 0.0, **more: object
+    ) -> Run:
+        """Ticks in which ``chat`` has become what the last plan said; all of it is ready."""
+        for _ in range(ticks):
+            counts = {name: count for name, count in self.counts().items() if count is not None}
+            self.tick(queued, running, **{**counts, **more})  # type: ignore[arg-type]
+        return self
 
 
 def unread(error: ErrorKind = ErrorKind.UNAVAILABLE) -> Observation:

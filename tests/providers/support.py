@@ -15,7 +15,8 @@ from aiohttp import web
 from autoscaler.clock import SystemClock
 from autoscaler.core.model import ErrorKind
 from autoscaler.ports import Ref
-from autoscaler.providers.exoscale import Exoscale, ExoscaleSettings
+from autoscaler.providers.exoscale import ExoscaleSettings
+from autoscaler.providers.exoscale.adapter import Exoscale
 
 KEY = "EXO0123456789abcdef01234567"
 SECRET = "worked-example-secret-not-real"

@@ -36,10 +36,10 @@ from autoscaler.providers.exoscale.replies import (
     parse_one,
     parse_operation,
 )
-from autoscaler.providers.exoscale.settings import ExoscaleIds, ExoscaleSettings
+from autoscaler.providers.exoscale.settings import ExoscaleSettings
 from autoscaler.providers.exoscale.signature import EXPIRES_AFTER_S, authorization
 from autoscaler.providers.http import Call, HttpApi, Outgoing
-from autoscaler.providers.kinds import ProviderKind, ProviderSettings
+from autoscaler.providers.kinds import ProviderSettings
 from autoscaler.providers.plain_text import plain_text
 
 FAMILIES_AGE_MAX_S: Final = 300.0
@@ -277,6 +277,3 @@ def create(name: str, settings: ProviderSettings, clock: Clock, telemetry: Telem
     """The adapter for one configured account."""
     assert isinstance(settings, ExoscaleSettings)
     return Exoscale(name, settings, clock, telemetry)
-
-
-KIND: Final = ProviderKind(ExoscaleSettings, ExoscaleIds, create)

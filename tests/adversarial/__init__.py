@@ -1,0 +1,1 @@
+"""Inputs that nobody should send, and what must not come of them."""
