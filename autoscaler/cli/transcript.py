@@ -255,7 +255,9 @@ def _guards(evidence: Facts) -> Iterator[str]:
     for name, site in sorted((evidence.get("deployments") or {}).items()):
         for step in site.get("steps", ()):
             held = True
-            yield f"{name}: {step['rule']} made {step['before']} into {step['after']}: {step['text']}"
+            before, after = step["before"], step["after"]
+            change = "kept" if before == after else f"made {before} into"
+            yield f"{name}: {step['rule']} {change} {after}: {step['text']}"
     if evidence and not held:
         yield "none held anything back"
 

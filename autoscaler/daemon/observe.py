@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
+import structlog
+
 from autoscaler.core.model import Absence, ErrorKind, Observation, Outcome, OutcomeWord, Phase, Price, Reading
 from autoscaler.daemon.setup import PRICE_REFRESH_S, Setup, read_deadline_s
 from autoscaler.ports import (
@@ -18,6 +20,8 @@ from autoscaler.ports import (
     SignalQuery,
     SignalSource,
 )
+
+log = structlog.stdlib.get_logger("autoscaler.observe")
 
 Signals = dict[str, dict[str, Reading]]
 
@@ -60,6 +64,10 @@ class Observer:
             return _all_absent(refs, error.kind), ()
         except TimeoutError:
             return _all_absent(refs, ErrorKind.UNAVAILABLE), ()
+        except Exception:
+            # A bug of one adapter must not take the others' tick with it.
+            log.exception("an adapter failed: please report this as a bug", provider=name)
+            return _all_absent(refs, ErrorKind.BAD_REPLY), ()
         self._note_limits(name, observed)
         return {ref.key: _observation(observed, ref) for ref in refs}, observed.ended
 
@@ -90,6 +98,9 @@ class Observer:
                 return await source.read(queries)
         except TimeoutError:
             return {query.key: Absence("timeout", f"source {source.name}") for query in queries}
+        except Exception:
+            log.exception("a source failed: please report this as a bug", source=source.name)
+            return {query.key: Absence("error", f"source {source.name} failed") for query in queries}
 
     async def waking(self, asleep: frozenset[str]) -> bool:
         """Whether a signal that exists at zero is above zero for one of these services."""

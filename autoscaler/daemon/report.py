@@ -17,7 +17,7 @@ class TickReport:
     ``violations`` counts by promise, ``"1"`` to ``"12"``. ``start_ups`` are the samples learned in this tick,
     ``start_up_estimates`` p50 and p90, both by ``"service/deployment"``. ``scale_calls`` are provider and
     outcome of each write. ``drift_started`` names the deployments whose replicas somebody else changed.
-    ``human`` holds the pauses and overrides in force now.
+    ``human`` holds the pauses and overrides in force now, ``labels`` people's own words by service.
     """
 
     at: float
@@ -31,6 +31,7 @@ class TickReport:
     scale_calls: tuple[tuple[str, str], ...] = ()
     drift_started: tuple[str, ...] = ()
     human: Human = field(default_factory=Human)
+    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 class ControlError(Exception):

@@ -115,6 +115,7 @@ def service_status(report: TickReport, name: str) -> JSON:
         "service": name,
         "at": instant_text(report.at),
         "mode": service.mode,
+        "labels": dict(report.labels.get(name, {})),
         **_demand(service, evidence),
         "blind": evidence is not None and evidence.blind,
         "brake": name in report.plan.brake,

@@ -262,4 +262,5 @@ class Ticker:
             scale_calls=tuple((providers[f"{o.service}/{o.deployment}"], o.outcome.value) for o in outcomes),
             drift_started=tuple(drifts),
             human=after.human,
+            labels=self.setup.labels,
         )

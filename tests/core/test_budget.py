@@ -153,8 +153,12 @@ def test_an_accepted_increase_is_spent_before_it_is_seen() -> None:
     tick(run, s0=(38, seen(0)), s1=(0, seen(0)))
     assert run.to(service="s0") == 3
     tick(run, s0=(38, seen(0)), s1=(38, seen(0)))
-
     assert run.to(service="s1") == 1
+
+    run = fleet_run(4.4, a_service("s0", stabilise_down_s=0), a_service("s1", priority=9))
+    tick(run, s0=(38, seen(0)), s1=(0, seen(0)))
+    tick(run, s0=(0, seen(0)), s1=(38, seen(0)))
+    assert run.to(service="s1") == 1, "three of s0 were accepted, and may come yet"
 
 
 def test_a_dear_choice_that_no_longer_fits_gives_way_to_a_cheap_one() -> None:

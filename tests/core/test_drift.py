@@ -43,6 +43,14 @@ def test_others_of_the_service_fill_the_gap() -> None:
     assert run.counts() == {"a": 1, "b": 4}
 
 
+def test_what_max_replicas_will_take_from_a_foreign_count_carries_nothing() -> None:
+    both = (Deployment("chat", "a", "exo", 16, 6), Deployment("chat", "b", "cheap", 16, 6))
+    run = Run(a_fleet(a_service(deployments=both))).settle(3, running=76, a=6, b=0)
+    run.tick(0, 100, a=9, b=0)
+
+    assert run.counts() == {"a": 6, "b": 2}, "125 are 8 replicas: 9 are there, and 6 of them stay"
+
+
 def test_our_own_write_is_no_drift_whether_accepted_read_back_late_or_early() -> None:
     run = chat_run().tick(0, 60, a=2)
     for count in (2, 2, 5, 5):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -103,6 +104,17 @@ def test_a_move_must_pay_back_more_than_it_costs(payback_s: float, moves: bool) 
 def test_the_start_up_time_of_the_new_ones_is_what_is_paid_twice(prior_s: float, moves: bool) -> None:
     slow = Deployment("chat", "b", "cheap", 16, 6, start_up_s=prior_s)
     run = ripe(run_of(deployments=(DEAR, slow)))
+
+    assert (run.to("b") == 3) is moves
+
+
+@pytest.mark.parametrize(("payback_s", "moves"), [(300.0, False), (300.001, True)])
+def test_the_slow_starts_count_and_not_the_usual_ones(payback_s: float, moves: bool) -> None:
+    run = run_of(switch_payback_s=payback_s).settle(20, running=32, a=3, b=0)
+    learned = (30.0,) * 8 + (300.0,) * 2
+    memory = replace(run.known("b"), start_ups_s=learned)
+    run.memory = replace(run.memory, deployments={**run.memory.deployments, "chat/b": memory})
+    run.tick(0, 32, a=3, b=0)
 
     assert (run.to("b") == 3) is moves
 
