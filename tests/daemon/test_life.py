@@ -83,7 +83,7 @@ async def test_a_waking_signal_is_polled_faster_than_the_interval_while_at_zero(
         await _until(lambda: rig.reports)
         rig.demand(queued=5, running=None)
         await _until(lambda: rig.replicas() == 1, 5.0)
-        assert len(rig.reports) == 2
+        await _until(lambda: len(rig.reports) == 2, 5.0)
 
 
 async def test_the_end_waits_for_the_running_tick(tmp_path: Path) -> None:
