@@ -83,7 +83,7 @@ def _reason(case: Case, site: Site) -> tuple[str, str]:
         return "overdue", f"{site.overdue} overdue replicas are given back to make room elsewhere"
     if site.no_increase and site.obstacle is not None and site.to < site.limits.floor:
         return site.obstacle, _sentence(site.limits.floor_text, site.obstacle_text)
-    if case.budget_bound and (site.to == site.now or site.cut_by_budget):
+    if site.cut_by_budget or (case.budget_bound and site.to == site.now and not site.overdue):
         return _cut_by_budget(case, site)
     if site.overdue and site.to >= site.now:
         late = f"{site.overdue} of {site.asked} replicas are overdue"

@@ -6,7 +6,7 @@ import pytest
 
 from autoscaler.core.fleet import Deployment, NamedPolicy
 from autoscaler.core.model import REASONS, Human, Override
-from tests.core.fleets import Limit, a_fleet, a_service
+from tests.core.fleets import Limit, a_fleet, a_service, seen
 from tests.core.run import Run, chat_run
 
 
@@ -59,6 +59,18 @@ def test_a_budget_speaks_after_a_ceiling() -> None:
     run = chat_run(replicas_max=3, budget_usd_per_hour=2.2).tick(0, 76, a=1)
 
     assert run.verdict() == (2, "budget")
+
+
+def test_below_a_floor_what_is_overdue_is_named_and_not_a_budget_that_stops_another() -> None:
+    late = Deployment("chat", "a", "cheap", 4, 4, 2, start_up_s=30)
+    dear = Deployment("chat", "b", "dear", 16, 4)
+    service = a_service(deployments=(late, dear), budget_usd_per_hour=3.0, step_up_replicas_max=1)
+    run = Run(a_fleet(service)).tick(0, 60, a=0, b=0)
+    assert run.to("a") == 1
+    run.settle(10, running=60, a=seen(1, 0, provider="cheap"), b=0)
+
+    assert run.reason("a") == "overdue"
+    assert run.reason("b") == "budget"
 
 
 def test_a_guard_speaks_after_a_budget() -> None:
