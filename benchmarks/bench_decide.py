@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 
+from autoscaler.cli.collector import settle
 from autoscaler.core.decide import step
 from autoscaler.core.fleet import Deployment, Fleet, NamedPolicy, Service, SignalRule
 from autoscaler.core.memory import Memory
@@ -65,6 +66,7 @@ def seconds_per_tick(count: int, ticks: int = 12) -> float:
 
 def main() -> None:
     """Print the figures."""
+    settle()  # as the daemon and the filter do
     figures = []
     rates = {}
     for count in (100, 1_000, 10_000):

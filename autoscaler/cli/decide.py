@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, Final
 
+from autoscaler.cli.collector import settle
 from autoscaler.cli.exits import Exit
 from autoscaler.cli.settings import public
 from autoscaler.core.codec import AT_MAX, BadLine, line_of_plan, memory_from_json, snapshot_from_json
@@ -31,6 +32,7 @@ _encode: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 def run_decide(option: Path | None) -> int:
     """Answer every line of standard input. Raises: Trouble for the configuration, BrokenPipeError."""
     decider = Decider(public(option).fleet, _warn)
+    settle()
     filter_lines(decider, sys.stdin.buffer, sys.stdout.buffer)
     return Exit.OK
 

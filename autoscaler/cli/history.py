@@ -9,7 +9,7 @@ from typing import Any, Final
 from autoscaler.core.codec import memory_to_json
 from autoscaler.core.fleet import Fleet
 from autoscaler.core.memory import Memory
-from autoscaler.daemon.recall import recall
+from autoscaler.daemon.recall import last_checkpoint, made_after, recall
 from autoscaler.journals import SqliteJournal
 from autoscaler.journals.retention import THINNED_KIND
 from autoscaler.ports import Record
@@ -79,9 +79,8 @@ def _hash_of(record: Record) -> str:
 async def _memory_before(journal: SqliteJournal, fleet: Fleet, first: Record, in_force: str) -> Memory | None:
     """Memory before this tick; None where it cannot be known exactly: ticks before it are thinned, or were
     made with a configuration that is not the one at hand."""
-    checkpoints = await journal.read(kinds=("checkpoint",), until=first.at, newest_first=True, limit=4)
-    checkpoint = next((one for one in checkpoints if one.seq < first.seq), None)
-    after = 0 if checkpoint is None else int(checkpoint.body.get("after_seq", checkpoint.seq))
+    checkpoint = await last_checkpoint(journal, first)
+    after = 0 if checkpoint is None else made_after(checkpoint)
     between = [
         record
         for record in await journal.read(kinds=("tick", THINNED_KIND), after_seq=after, until=first.at)
@@ -91,4 +90,4 @@ async def _memory_before(journal: SqliteJournal, fleet: Fleet, first: Record, in
         return None
     if between and in_force not in ("", fleet.config_hash):
         return None
-    return (await recall(journal, fleet, before_seq=first.seq)).memory
+    return (await recall(journal, fleet, before=first)).memory

@@ -7,12 +7,10 @@ from typing import Any, TypeVar
 
 from autoscaler.cli.exits import Exit, Trouble
 from autoscaler.config import Config
-from autoscaler.core.codec import plan_from_json, snapshot_from_json
 from autoscaler.core.fleet import Fleet
-from autoscaler.core.start_up import start_up_s
 from autoscaler.daemon.past import why_at
-from autoscaler.daemon.recall import Recalled, recall
-from autoscaler.daemon.report import Invalid, TickReport
+from autoscaler.daemon.recall import Recalled, plan_of, recall, snapshot_of
+from autoscaler.daemon.report import Invalid, TickReport, start_up_estimates
 from autoscaler.daemon.status import fleet_status
 from autoscaler.journals import open_journal
 from autoscaler.ports import Journal, JournalError
@@ -42,24 +40,14 @@ def _report(recalled: Recalled, fleet: Fleet) -> TickReport:
     last, memory = recalled.last_tick, recalled.memory
     if last is None or "snapshot" not in last.body:
         raise Trouble("the journal holds no whole tick yet", Exit.NO)
-    try:
-        return TickReport(
-            at=last.at,
-            fleet=fleet,
-            snapshot=snapshot_from_json(last.body["snapshot"]),
-            plan=plan_from_json(last.body["plan"]),
-            start_up_estimates={
-                d.key: (
-                    start_up_s(d, memory.deployments.get(d.key), 0.5),
-                    start_up_s(d, memory.deployments.get(d.key), 0.9),
-                )
-                for service in fleet.services.values()
-                for d in service.deployments
-            },
-            human=recalled.human or memory.human,
-        )
-    except (ValueError, TypeError, KeyError) as error:
-        raise JournalError(f"the tick {last.seq} of the journal is damaged: {error}") from error
+    return TickReport(
+        at=last.at,
+        fleet=fleet,
+        snapshot=snapshot_of(last),
+        plan=plan_of(last),
+        start_up_estimates=start_up_estimates(fleet, memory),
+        human=recalled.human or memory.human,
+    )
 
 
 async def why_of(journal: Journal, fleet: Fleet, service: str, at: float) -> dict[str, Any]:

@@ -14,11 +14,12 @@ from autoscaler.cli.say import answer, answer_json, note
 from autoscaler.cli.settings import BadConfig, whole
 from autoscaler.cli.times import clock_text
 from autoscaler.config import Config, ConfigError
-from autoscaler.core.codec import instant_text, line_of_plan, snapshot_from_json
+from autoscaler.core.codec import instant_text, line_of_plan
 from autoscaler.core.decide import step
 from autoscaler.core.model import Absence, Decision, Plan, Reading, Sample, Snapshot
 from autoscaler.core.promises import Violation, violations
 from autoscaler.daemon.observe import Observer
+from autoscaler.daemon.recall import snapshot_of
 from autoscaler.ports import JournalError, Record
 from autoscaler.sources.push import PushSource
 from autoscaler.wiring import Looking, look
@@ -98,7 +99,7 @@ def _with_pushed(signals: dict[str, dict[str, Reading]], looking: Looking) -> di
 def _journalled(record: Record | None) -> dict[str, Any]:
     if record is None or "snapshot" not in record.body:
         return {}
-    return dict(snapshot_from_json(record.body["snapshot"]).signals)
+    return dict(snapshot_of(record).signals)
 
 
 def _as_json(config: Config, plan: Plan, broken: tuple[Violation, ...], has_journal: bool) -> dict[str, Any]:

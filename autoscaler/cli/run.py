@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from autoscaler.cli.collector import settle
 from autoscaler.cli.exits import Exit, Trouble
 from autoscaler.cli.settings import BadConfig, config_path, whole
 from autoscaler.config import Config, ConfigError, load
@@ -47,6 +48,7 @@ async def _serve(config: Config, path: Path) -> None:
         admin, push = (None if token is None else token.get_secret_value() for token in tokens)
         app = create_app(running.daemon, running.telemetry, admin_token=admin, push_token=push)
         endpoint = Endpoint(config.http.host, config.http.port)
+        settle()
         with _signals(stop, running.daemon):
             try:
                 await running.daemon.run(app, endpoint, stop, config.daemon.shutdown_deadline_s)

@@ -34,6 +34,7 @@ from autoscaler.core.money import is_price
 from autoscaler.core.start_up import asked, deadline_s
 
 NO_CAPACITY_FIRST_S = 300.0
+WRITES_FAIL_FIRST_S = 60.0
 GAP_MIN_S = 120.0
 HISTORY_MAX = 512  # samples of one signal, whatever the policies ask for
 
@@ -63,7 +64,8 @@ def absorb(memory: Memory, snapshot: Snapshot, fleet: Fleet) -> Memory:
             was = memory.deployments.get(key)
             if was is not None:
                 if outcomes is not None:
-                    was = _outcome(was, outcomes.get(key), memory.at, at)
+                    has_others = len(service.deployments) > 1
+                    was = _outcome(was, outcomes.get(key), memory.at, at, has_others)
                 if config_changed and was.backoff and was.backoff.kind in _UNTIL_CONFIG_CHANGES:
                     was = replace(was, backoff=None)
                 if is_resumed:
@@ -165,9 +167,8 @@ def _service(
         was = replace(was, brake_until=None)
     if snapshot.clock == "back":
         was = replace(was, clock_hold_until=at + service.stabilise_down_s)
-    history_s = max((named.policy.history_s for named in service.policies), default=0.0)
-    if history_s > 0.0:
-        was = replace(was, history=_history(was.history, service, snapshot, history_s))
+    if service.history_s > 0.0:
+        was = replace(was, history=_history(was.history, service, snapshot, service.history_s))
     return was
 
 
@@ -196,7 +197,7 @@ def _history(
 
 
 def _outcome(
-    was: DeploymentMemory, outcome: Outcome | None, planned_at: float | None, at: float
+    was: DeploymentMemory, outcome: Outcome | None, planned_at: float | None, at: float, has_others: bool
 ) -> DeploymentMemory:
     newest = was.intents[-1] if was.intents else None
     if outcome is None:
@@ -205,6 +206,8 @@ def _outcome(
             return _withdraw(was, newest)
         return was
     if outcome.outcome is OutcomeWord.ACCEPTED:
+        if was.backoff is not None and was.backoff.kind is ErrorKind.UNAVAILABLE:
+            was = replace(was, backoff=None)
         if newest is None:
             return was
         return replace(was, intents=(*was.intents[:-1], replace(newest, accepted=True)))
@@ -212,6 +215,8 @@ def _outcome(
         return _withdraw(was, newest) if newest is not None else was
     if outcome.error in _NOT_EXECUTED or outcome.outcome is OutcomeWord.REJECTED:
         was = _withdraw(was, newest) if newest is not None else was
+    elif has_others:
+        return replace(was, backoff=back_off_writes(was.backoff, at))
     return _back_off(was, outcome.error, at)
 
 
@@ -244,6 +249,16 @@ def back_off_increase(known: Backoff | None, at: float) -> Backoff:
     repeats = known.repeats + 1 if known and known.kind is ErrorKind.NO_CAPACITY else 1
     wait_s = min(NO_CAPACITY_FIRST_S * 2.0 ** min(repeats - 1, 12), HOUR_S)
     return Backoff(ErrorKind.NO_CAPACITY, at + wait_s, repeats)
+
+
+def back_off_writes(known: Backoff | None, at: float) -> Backoff | None:
+    """After writes that failed twice in a row: no increase for 60 s, doubling to an hour, while others
+    of the service can cover. After the first the next tick is the retry."""
+    if known is not None and known.kind is not ErrorKind.UNAVAILABLE and at < known.until:
+        return known
+    repeats = known.repeats + 1 if known and known.kind is ErrorKind.UNAVAILABLE else 1
+    wait_s = min(WRITES_FAIL_FIRST_S * 2.0 ** min(repeats - 2, 12), HOUR_S) if repeats > 1 else 0.0
+    return Backoff(ErrorKind.UNAVAILABLE, at + wait_s, repeats)
 
 
 def _deployment(

@@ -6,6 +6,8 @@ at least cost, share the budget, pass the rails, and say why.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from autoscaler.core.absorb import absorb, count_of
 from autoscaler.core.brake import brakes
 from autoscaler.core.budget import apply_budgets
@@ -84,15 +86,16 @@ def _case(
     view: View,
     prices: tuple[ReplicaPrice, ...],
     voices: tuple[Voice, ...],
-    held: dict[str, float] | object,
+    held: Mapping[str, float],
 ) -> Case:
     at = snapshot.at
     known = memory.services[service.name]
-    brake_until = held.get(service.name) if isinstance(held, dict) else None
     memories = tuple(memory.deployments.get(d.key) for d in service.deployments)
     wakes = any(m is not None and m.last.wakes for m in memories)
-    need = need_of(service, known, memories, voices, at, wakes, brake_until is not None, brake_until)
-    overrides = tuple(o for o in memory.human.overrides if o.service == service.name)
+    need = need_of(service, known, memories, voices, at, wakes, service.name in held)
+    overrides = memory.human.overrides
+    if overrides:
+        overrides = tuple(o for o in overrides if o.service == service.name)
     limits = limits_of(service, voices, overrides, memories)
     preference = preference_of(service, view)
     sites = [
@@ -212,6 +215,9 @@ def _obstacle(
         if was.backoff.kind is ErrorKind.NO_CAPACITY:
             text = f"no GPU free at {deployment.provider}; asked again in {was.backoff.until - at:.0f} s"
             return False, True, "no_capacity", text
+        if was.backoff.kind is ErrorKind.UNAVAILABLE:
+            text = f"{was.backoff.repeats} writes at {deployment.provider} failed in a row"
+            return False, True, "provider_error", text
         return True, True, "provider_error", f"{deployment.provider} answered {was.backoff.kind}"
     if seen.available is False:
         return False, True, "no_capacity", f"{deployment.provider} has no {was.last.gpu_type} free"

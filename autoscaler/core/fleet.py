@@ -65,6 +65,33 @@ class Service:
     cooldown_s: float = 0.0
     drift_hold_s: float = 600.0
     switch_payback_s: float = 3600.0
+    # What follows from the above, worked out once instead of at every tick:
+    measures: bool = field(init=False, compare=False)  # whether any policy measures demand
+    wakes_by_signal: bool = field(init=False, compare=False)  # a demand policy reads one that exists at zero
+    signals_at_zero: frozenset[str] = field(init=False, compare=False)
+    history_s: float = field(init=False, compare=False)
+    preferring: tuple[NamedPolicy, ...] = field(init=False, compare=False)  # those that say how to allocate
+    learning: tuple[NamedPolicy, ...] = field(init=False, compare=False)  # those that remember
+
+    def __post_init__(self) -> None:
+        own = self.policies
+        demanding = [named.policy for named in own if named.policy.demand]
+        at_zero = frozenset(name for name, rule in self.signals.items() if rule.exists_at_zero)
+        for name, value in (
+            ("measures", bool(demanding)),
+            ("wakes_by_signal", any(_reads_any(policy, at_zero) for policy in demanding)),
+            ("signals_at_zero", at_zero),
+            ("history_s", max((named.policy.history_s for named in own), default=0.0)),
+            ("preferring", tuple(n for n in own if type(n.policy).prefer is not Policy.prefer)),
+            ("learning", tuple(n for n in own if type(n.policy).remember is not Policy.remember)),
+        ):
+            object.__setattr__(self, name, value)
+
+
+def _reads_any(policy: Policy, names: frozenset[str]) -> bool:
+    """Whether a policy reads one of these signals; one that names none may read them all."""
+    read = policy.signals_read()
+    return bool(names) and (not read or not names.isdisjoint(read))
 
 
 @dataclass(frozen=True, slots=True)

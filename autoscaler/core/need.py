@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from autoscaler.core.fleet import NamedPolicy, Service
+from autoscaler.core.fleet import Service
 from autoscaler.core.memory import DeploymentMemory, ServiceMemory
 from autoscaler.core.proposals import Proposal
 
@@ -32,7 +32,7 @@ class Floor:
 class Need:
     """How much a service must carry, in capacity units, and why.
 
-    ``wants`` is the window's staircase with this tick's want in it. ``keeps_set``: nothing that is set
+    ``keeps_set``: nothing that is set
     may be given back for lack of demand; ``moves`` whether replicas may change places.
     """
 
@@ -42,14 +42,10 @@ class Need:
     reason: str
     text: str
     blind: bool
-    blind_since: float | None
-    wants: tuple[tuple[float, float], ...]
     floors: tuple[Floor, ...]
     keeps_set: bool
     keep_reason: str
     moves: bool
-    demand_seen_at: float | None
-    brake_until: float | None
 
 
 def staircase(
@@ -76,10 +72,9 @@ def need_of(
     at: float,
     wakes: bool,
     brake: bool,
-    brake_until: float | None,
 ) -> Need:
     """Fold the proposals of one service with its past. ``brake``: the fleet brake holds it."""
-    measures = any(named.policy.demand for named in service.policies)
+    measures = service.measures
     largest = _largest(voices)
     want = largest.proposal.want if largest else None
     blind = any(voice.proposal.blind for voice in voices)
@@ -89,7 +84,10 @@ def need_of(
     reason, text = _speaker(voices, largest)
     if wants and (want is None or amount > want):
         reason = "stabilised"
-        text = f"{amount:g} of capacity was wanted {at - wants[0][0]:.0f} s ago and {{supply}} carry it"
+        text = (
+            f"the largest want of the last {service.stabilise_down_s:.0f} s, "
+            f"{at - wants[0][0]:.0f} s ago, takes {{supply}}"
+        )
     blind_since = (memory.blind_since if memory.blind_since is not None else at) if blind else None
     keeps, keep_reason = _keeps(memory, at, blind, brake)
     if keeps:
@@ -113,14 +111,10 @@ def need_of(
         reason=reason,
         text=text,
         blind=blind,
-        blind_since=blind_since,
-        wants=wants,
         floors=floors,
         keeps_set=keeps,
         keep_reason=keep_reason,
         moves=not keeps,
-        demand_seen_at=seen_at,
-        brake_until=brake_until,
     )
 
 
@@ -171,10 +165,10 @@ def _keeps(memory: ServiceMemory, at: float, blind: bool, brake: bool) -> tuple[
 
 def _keep_text(reason: str, voices: tuple[Voice, ...]) -> str:
     if reason == "blind":
-        return f"demand is not known, so {{supply}} stay: {_blind_text(voices)}"
+        return f"demand is not known, which keeps {{supply}}: {_blind_text(voices)}"
     if reason == "brake":
-        return "demand of over half of the fleet fell to zero at once, so {supply} stay"
-    return "the clock was set back, so {supply} stay for one stabilisation window"
+        return "demand of over half of the fleet fell to zero at once, which keeps {supply}"
+    return "the clock was set back, which keeps {supply} for one stabilisation window"
 
 
 def _held(service: Service, deployments: tuple[DeploymentMemory | None, ...]) -> float:
@@ -216,7 +210,7 @@ def _floors(
             f"so fallback_replicas is {service.fallback_replicas}"
         )
         floors.append(Floor(service.fallback_replicas, "fallback", text))
-    if not wakes and not _exists_at_zero(service):
+    if not wakes and not service.wakes_by_signal:
         text = "no signal exists at zero replicas, so the last one stays"
         floors.append(Floor(1, "no_wake_signal", text))
     if amount == 0.0:
@@ -227,16 +221,3 @@ def _floors(
             text = f"idle for {at - since:.0f} s of {waits_s:.0f} s, so the last replica stays"
             floors.append(Floor(1, "stabilised", text, holds_only=True))
     return tuple(floors)
-
-
-def _exists_at_zero(service: Service) -> bool:
-    """Whether a demand policy reads a signal that exists while no replica runs."""
-    flagged = {name for name, rule in service.signals.items() if rule.exists_at_zero}
-    if not flagged:
-        return False
-    return any(_reads_any(named, flagged) for named in service.policies if named.policy.demand)
-
-
-def _reads_any(named: NamedPolicy, names: set[str]) -> bool:
-    read = named.policy.signals_read()
-    return not read or bool(names.intersection(read))

@@ -20,7 +20,7 @@ from autoscaler.core.memory import (
 )
 from autoscaler.core.model import Decision, Plan, ServiceEvidence
 from autoscaler.core.need import staircase
-from autoscaler.core.proposals import Policy, View
+from autoscaler.core.proposals import View
 from autoscaler.core.start_up import deadline_s, repeated_deadline_s
 from autoscaler.core.views import with_state
 
@@ -75,13 +75,10 @@ def _service(
 
 def _learned(was: ServiceMemory, service: Service, view: View) -> Mapping[str, Mapping[str, Any]]:
     learned: dict[str, Mapping[str, Any]] | None = None
-    for named in service.policies:
-        policy = named.policy
-        if type(policy).remember is Policy.remember:
-            continue
+    for named in service.learning:
         state = was.policies.get(named.name, {})
         try:
-            new = policy.remember(state, with_state(view, state))
+            new = named.policy.remember(state, with_state(view, state) if state else view)
             if new == state or len(json.dumps(new, allow_nan=False)) > STATE_BYTES_MAX:
                 continue
         except Exception:  # noqa: BLE001, S112 - another's code; what it knew before stays

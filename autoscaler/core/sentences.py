@@ -93,7 +93,7 @@ def _reason(case: Case, site: Site) -> tuple[str, str]:
     limit = _limit(case, site)
     if limit is not None:
         return limit
-    if site.no_increase and site.obstacle is not None and _is_short(case):
+    if site.no_increase and site.obstacle is not None and (_is_short(case) or _others_rise(case, site)):
         return site.obstacle, _sentence(_need_text(case), site.obstacle_text)
     return _need_reason(case, site)
 
@@ -156,6 +156,11 @@ def _reaches(case: Case, site: Site, limits: Limits) -> bool:
     )
 
 
+def _others_rise(case: Case, site: Site) -> bool:
+    """Whether others take what this deployment may not."""
+    return site.to == site.now and any(s.to > s.now for s in case.sites)
+
+
 def _is_short(case: Case) -> bool:
     return sum(s.to * s.capacity for s in case.sites) < case.need.amount
 
@@ -186,7 +191,7 @@ def _need_reason(case: Case, site: Site) -> tuple[str, str]:
             _need_text(case), f"{site.keep} were set when watching resumed and stay for one window"
         )
     if need.reason == "stabilised":
-        if need.want is not None and not _want_is_less(case, site):
+        if site.to == site.now and need.want is not None and not _want_is_less(case, site):
             return "hold", _need_text(case)
         return "stabilised", _need_text(case)
     if site.to == site.now and need.reason != "blind":
@@ -236,10 +241,15 @@ def _need_text(case: Case) -> str:
 def supply_text(case: Case) -> str:
     """How many replicas the need comes to, in words: "5 replicas of 16"."""
     if len(case.sites) > 1:
-        return f"replicas for {case.need.amount:g}"
+        return f"capacity {amount(case.need.amount)}"
     site = case.sites[0]
     count = replicas_needed(case.need.amount, site.capacity) if case.need.amount > 0 else 0
     return f"{count} replica{'' if count == 1 else 's'} of {site.capacity:g}"
+
+
+def amount(capacity: float) -> str:
+    """Capacity as a person reads it: 38.1, not 38.0502."""
+    return f"{round(capacity, 1 if capacity >= 10.0 else 2):g}"
 
 
 def _sentence(need: str, limit: str) -> str:
@@ -275,7 +285,8 @@ def _opinion(voice: Voice) -> Opinion:
     p = voice.proposal
     reason = p.reason
     if "{supply}" in reason:
-        reason = reason.replace("{supply}", f"replicas for {p.want:g}" if p.want is not None else "replicas")
+        wanted = "capacity" if p.want is None else f"capacity {amount(p.want)}"
+        reason = reason.replace("{supply}", wanted)
     return Opinion(voice.name, voice.kind, p.deployment, p.want, p.at_least, p.at_most, p.blind, reason)
 
 

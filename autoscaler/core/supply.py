@@ -176,7 +176,7 @@ def _move(case: Case, free: list[Site], stays: tuple[int, ...]) -> tuple[int, ..
 def _prices_serve(case: Case, free: list[Site], best: tuple[int, ...], stays: tuple[int, ...]) -> bool:
     """Whether every price that the comparison rests on is known and fresh."""
     for site, b, s in zip(free, best, stays, strict=True):
-        if b == s:
+        if b == s and b <= site.asked:
             continue
         age_s = site.price.age_s
         if site.price.micro_usd is None or age_s is None:

@@ -20,6 +20,7 @@ PROPOSALS_MAX: Final = 1000
 NO_MOVES: Final = Preference(price_max_age_s=-1.0)
 
 _NOTHING: Mapping[str, Reading] = {}
+_NO_PREFERENCE = Preference()
 
 
 def stale_text(age_s: float, max_age_s: float) -> str:
@@ -88,18 +89,13 @@ def view_of(
         at=snapshot.at,
         signals=fresh,
         missing=missing,
-        exists_at_zero=exists_at_zero(service),
+        exists_at_zero=service.signals_at_zero,
         history=known.history,
         deployments=tuple(deployments),
         replicas_ready=ready,
         start_up_p50_s=p50_s,
         start_up_p90_s=p90_s,
     )
-
-
-def exists_at_zero(service: Service) -> frozenset[str]:
-    """Signals that exist while no replica runs."""
-    return frozenset(name for name, rule in service.signals.items() if rule.exists_at_zero)
 
 
 def _add_ready(total: int | None, was: DeploymentMemory | None) -> int | None:
@@ -120,8 +116,11 @@ def voices_of(service: Service, view: View, known: ServiceMemory) -> tuple[Voice
             _check(proposals)
         except Exception as error:  # noqa: BLE001 - another's code; its failure is one more absence
             proposals = (Proposal(f"policy {named.name} failed: {type(error).__name__}", blind=True),)
-        voices.extend(Voice(named.name, policy.kind, proposal) for proposal in proposals)
-        if policy.demand and not any(p.blind or p.want is not None for p in proposals):
+        speaks = not policy.demand
+        for proposal in proposals:
+            voices.append(Voice(named.name, policy.kind, proposal))
+            speaks = speaks or proposal.blind or proposal.want is not None
+        if not speaks:
             silent = Proposal(f"policy {named.name} said nothing about demand", blind=True)
             voices.append(Voice(named.name, policy.kind, silent))
     return tuple(voices)
@@ -173,9 +172,11 @@ def with_state(view: View, state: Mapping[str, object]) -> View:
 
 def preference_of(service: Service, view: View) -> Preference:
     """What the policies ask of the allocation, the strictest of each."""
-    asked = [p for p in (_preference(named, view) for named in service.policies) if p is not None]
+    if not service.preferring:
+        return _NO_PREFERENCE
+    asked = [p for p in (_preference(named, view) for named in service.preferring) if p is not None]
     if not asked:
-        return Preference()
+        return _NO_PREFERENCE
     allowed = [p.gpu_types for p in asked if p.gpu_types is not None]
     return Preference(
         switch_if_saves_percent=max(p.switch_if_saves_percent for p in asked),

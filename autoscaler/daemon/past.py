@@ -30,5 +30,5 @@ async def why_record(journal: Journal, fleet: Fleet, service: str, record: Recor
             "decisions": decisions,
             "thinned": True,
         }
-    recalled = await recall(journal, fleet, before_seq=record.seq, only=service)
+    recalled = await recall(journal, fleet, before=record, only=service)
     return explain(service, snapshot_of(record, service), plan_of(record, service), recalled.memory, fleet)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from autoscaler.core.codec import (
-    BadLine,
     human_from_json,
     memory_from_json,
     outcomes_from_json,
@@ -41,9 +41,9 @@ class Recalled:
 
 
 async def recall(
-    journal: Journal, fleet: Fleet, before_seq: int | None = None, only: str | None = None
+    journal: Journal, fleet: Fleet, before: Record | None = None, only: str | None = None
 ) -> Recalled:
-    """Memory as it was before the record ``before_seq`` (None: at the end).
+    """Memory as it was before this record (None: at the end).
 
     ``only``: of one service, so that a large fleet's past is quick to ask for. Raises: JournalError.
     """
@@ -51,19 +51,16 @@ async def recall(
         fleet = replace(fleet, services={only: fleet.services[only]})
     memory = Memory()
     after = 0
-    bound = before_seq if before_seq is not None else 1 << 62
-    start = await _last_checkpoint(journal, bound)
+    start = await last_checkpoint(journal, before)
     if start is not None:
-        try:
+        with _damage_told(start):
             memory = memory_from_json(_part(start.body["memory"], only))
-        except (BadLine, KeyError) as error:
-            raise JournalError(f"the checkpoint {start.seq} of the journal is damaged: {error}") from error
-        after = int(start.body.get("after_seq", start.seq))
+        after = made_after(start)
     outcomes: tuple[Outcome, ...] | None = ()
     human: Human | None = None
     last: Record | None = None
     # The tick that the checkpoint was made after is read too: what became of its writes may be unknown.
-    async for record in _records(journal, max(0, after - 1), bound):
+    async for record in _records(journal, max(0, after - 1), before):
         if record.kind == "tick" and record.seq == after:
             outcomes, last = (None if _has_writes(record.body) else ()), record
         elif record.kind == "tick":
@@ -71,18 +68,30 @@ async def recall(
             human, last = None, record
             outcomes = None if _has_writes(record.body) else ()
         elif record.kind == "outcomes":
-            outcomes = outcomes_from_json(list(record.body["outcomes"]))
+            with _damage_told(record):
+                outcomes = outcomes_from_json(list(record.body["outcomes"]))
         else:
-            human = human_from_json(record.body["human"])
+            with _damage_told(record):
+                human = human_from_json(record.body["human"])
     return Recalled(memory, outcomes, human, last)
 
 
-async def _records(journal: Journal, after: int, bound: int) -> AsyncIterator[Record]:
+@contextmanager
+def _damage_told(record: Record) -> Iterator[None]:
+    """What a record holds was written by us: where it cannot be read, it is the journal that is damaged."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError) as error:
+        text = f"the {record.kind} {record.seq} of the journal is damaged: {error}"
+        raise JournalError(text) from error
+
+
+async def _records(journal: Journal, after: int, before: Record | None) -> AsyncIterator[Record]:
     """What memory is folded from, in pages: a past tick needs few of the records that follow it."""
     while True:
         page = await journal.read(kinds=("tick", "outcomes", "human"), after_seq=after, limit=_PAGE)
         for record in page:
-            if record.seq >= bound:
+            if before is not None and record.seq >= before.seq:
                 return
             yield record
             after = record.seq
@@ -107,17 +116,18 @@ def _part(body: Any, only: str | None) -> Any:
     return part
 
 
-async def _last_checkpoint(journal: Journal, bound: int) -> Record | None:
-    """The newest checkpoint before ``bound``."""
-    if bound == 1 << 62:
-        found = await journal.read(kinds=("checkpoint",), newest_first=True, limit=1)
-        return found[0] if found else None
-    anchor = await journal.read(kinds=None, after_seq=bound - 1, limit=1)
-    until = anchor[0].at if anchor else None
-    for record in await journal.read(kinds=("checkpoint",), until=until, newest_first=True, limit=4):
-        if record.seq < bound:
-            return record
-    return None
+async def last_checkpoint(journal: Journal, before: Record | None = None) -> Record | None:
+    """The newest checkpoint before this record (None: of all). Raises: JournalError."""
+    until = None if before is None else before.at
+    # One of the same instant may come after the record.
+    found = await journal.read(kinds=("checkpoint",), until=until, newest_first=True, limit=4)
+    return next((one for one in found if before is None or one.seq < before.seq), None)
+
+
+def made_after(checkpoint: Record) -> int:
+    """Sequence number of the tick whose memory it holds. Raises: JournalError."""
+    with _damage_told(checkpoint):
+        return int(checkpoint.body.get("after_seq", checkpoint.seq))
 
 
 def fold_record(memory: Memory, record: Record, fleet: Fleet, only: str | None = None) -> Memory:
@@ -125,21 +135,21 @@ def fold_record(memory: Memory, record: Record, fleet: Fleet, only: str | None =
     body = record.body
     if "snapshot" not in body or "plan" not in body:
         return memory
-    try:
-        snapshot, plan = snapshot_of(record, only), plan_of(record, only)
+    snapshot, plan = snapshot_of(record, only), plan_of(record, only)
+    with _damage_told(record):
         return fold(memory, snapshot, plan, fleet)
-    except (BadLine, ValueError, TypeError, KeyError) as error:
-        raise JournalError(f"the tick {record.seq} of the journal is damaged: {error}") from error
 
 
 def snapshot_of(record: Record, only: str | None = None) -> Snapshot:
-    """The snapshot of a journalled tick, or one service's part of it. Raises: BadLine, KeyError."""
-    return snapshot_from_json(_part(record.body["snapshot"], only))
+    """The snapshot of a journalled tick, or one service's part of it. Raises: JournalError."""
+    with _damage_told(record):
+        return snapshot_from_json(_part(record.body["snapshot"], only))
 
 
 def plan_of(record: Record, only: str | None = None) -> Plan:
-    """The plan of a journalled tick, or one service's part. Raises: ValueError, TypeError, KeyError."""
-    return plan_from_json(_part(record.body["plan"], only))
+    """The plan of a journalled tick, or one service's part of it. Raises: JournalError."""
+    with _damage_told(record):
+        return plan_from_json(_part(record.body["plan"], only))
 
 
 def _has_writes(body: Mapping[str, Any]) -> bool:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from autoscaler.core.fleet import Fleet, Service
+from autoscaler.core.memory import Memory
 from autoscaler.core.model import Human, Override, Pause, Plan, Snapshot
+from autoscaler.core.start_up import start_up_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,18 @@ class TickReport:
     drift_started: tuple[str, ...] = ()
     human: Human = field(default_factory=Human)
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+def start_up_estimates(fleet: Fleet, memory: Memory) -> dict[str, tuple[float, float]]:
+    """Learned time from scale call to ready, p50 and p90 in seconds, by ``"service/deployment"``."""
+    return {
+        one.key: (
+            start_up_s(one, memory.deployments.get(one.key), 0.5),
+            start_up_s(one, memory.deployments.get(one.key), 0.9),
+        )
+        for service in fleet.services.values()
+        for one in service.deployments
+    }
 
 
 class ControlError(Exception):

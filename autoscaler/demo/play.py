@@ -236,7 +236,7 @@ async def _push(on: Stage, token: str) -> None:
     connector = aiohttp.TCPConnector(limit=len(on.streets))
     # Not through a proxy: the daemon is on this machine.
     async with aiohttp.ClientSession(connector=connector, trust_env=False) as session:
-        pusher = Pusher(session, on.url.rstrip("/"), token)
+        pusher = Pusher(session, on.url.rstrip("/"), token, on.stop)
         while not on.stop.is_set():
             started = on.clock.monotonic()
             on.world.advance(on.clock.now())

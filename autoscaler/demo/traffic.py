@@ -59,16 +59,19 @@ def streets(world: World, chat: ChatDemand, midnight: float, seed: int) -> tuple
 class Pusher:
     """Sends each gateway's signals to ``POST /v1/signals/...``, as a gateway of yours would."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, token: str) -> None:
+    def __init__(self, session: aiohttp.ClientSession, url: str, token: str, stop: asyncio.Event) -> None:
         self.failed = 0
+        self._stop = stop
         self._session = session
         self._url = url
         self._headers = {"Authorization": f"Bearer {token}"}
 
     async def push(self, street: Street) -> None:
-        """All signals of one service, one after another, as of now."""
+        """All signals of one service, one after another, as of now; those that ``stop`` leaves time for."""
         counters = asdict(street.gateway.counters)
         for signal in SIGNALS:
+            if self._stop.is_set():
+                return
             await self._send(street.service.name, signal, counters[signal])
 
     async def _send(self, service: str, signal: str, value: int) -> None:
@@ -82,7 +85,8 @@ class Pusher:
                 failed = None if answer.status == 200 else f"answered {answer.status}"
         except (aiohttp.ClientError, TimeoutError) as error:
             failed = type(error).__name__
-        if failed is not None:
+        # A daemon that was just told to stop closes its connections: no trouble of the run.
+        if failed is not None and not self._stop.is_set():
             # The next push is the retry; the daemon sees the signal grow old, as it should.
             self.failed += 1
             log.warning("a signal was not taken", service=service, signal=signal, error=failed)

@@ -154,3 +154,28 @@ def test_a_stale_skip_is_decided_anew() -> None:
     run.tick(0, 60, a=2, outcomes=said(OutcomeWord.STALE))
 
     assert run.verdict() == (5, "queue_depth")
+
+
+def test_others_cover_where_writes_fail_again_and_again() -> None:
+    both = (Deployment("chat", "a", "exo", 16, 6), Deployment("chat", "b", "dear", 16, 6))
+    run = Run(a_fleet(a_service(deployments=both))).tick(0, 60, a=2, b=0)
+    assert (run.to("a"), run.to("b")) == (5, 0)
+
+    run.tick(0, 60, a=2, b=0, outcomes=said(OutcomeWord.TIMEOUT, ErrorKind.UNAVAILABLE))
+    assert (run.to("a"), run.to("b")) == (5, 0), "after one failure the next tick is the retry"
+    run.tick(0, 60, a=2, b=0, outcomes=said(OutcomeWord.FAILED, ErrorKind.UNAVAILABLE))
+
+    assert (run.to("a"), run.to("b")) == (2, 3)
+    assert run.verdict("a") == (2, "provider_error")
+
+
+def test_a_write_that_is_taken_ends_the_wait_after_failures() -> None:
+    both = (Deployment("chat", "a", "exo", 16, 6), Deployment("chat", "b", "dear", 16, 6))
+    run = Run(a_fleet(a_service(deployments=both))).tick(0, 60, a=2, b=0)
+    for _ in range(2):
+        run.tick(0, 60, a=2, b=0, outcomes=said(OutcomeWord.FAILED, ErrorKind.UNAVAILABLE))
+    run.tick(0, 90, after=61, a=2, b=3, outcomes=())
+    assert run.decision("a").changes, "asked again after 60 s"
+    run.tick(0, 90, a=run.to("a"), b=3)
+
+    assert run.known("a").backoff is None
