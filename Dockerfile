@@ -14,6 +14,7 @@ RUN python3 -m venv /opt/build \
         --require-hashes --only-binary :all: -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY autoscaler autoscaler
+COPY policies policies
 RUN /opt/build/bin/python -m hatchling build -t wheel -d /tmp/wheel \
     && /opt/build/bin/pip --python /opt/autoscaler/bin/python install --no-cache-dir --disable-pip-version-check \
         --no-deps --no-index /tmp/wheel/*.whl

@@ -20,7 +20,7 @@ class SystemClock:
             raise ValueError(f"speed must be above zero, not {speed}")
         self.speed = speed
         self._virtual = speed != 1.0 or starts_at is not None
-        self._wall_0 = starts_at if starts_at is not None else time.time()  # noqa: TID251
+        self._wall_0 = starts_at if starts_at is not None else time.time()
         self._mono_0 = self._seconds()
 
     @staticmethod
@@ -34,7 +34,7 @@ class SystemClock:
     def now(self) -> float:
         """Seconds since the Unix epoch, rounded to a millisecond."""
         if not self._virtual:
-            return round(time.time(), 3)  # noqa: TID251
+            return round(time.time(), 3)
         return round(self._wall_0 + (self._seconds() - self._mono_0) * self.speed, 3)
 
     def monotonic(self) -> float:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, TypeVar
 
 from prometheus_client import CollectorRegistry
-from pydantic import BaseModel, SecretStr
 
 from autoscaler import __version__
 from autoscaler.clock import SteadyClock, SystemClock
@@ -24,8 +23,12 @@ from autoscaler.daemon.tick import Ticker, TickState
 from autoscaler.journals import open_journal
 from autoscaler.ports import Clock, Journal, JournalError, Provider, Record, SignalSource, Telemetry
 from autoscaler.providers import PROVIDERS, ProviderSettings
-from autoscaler.sources import SOURCES
+from autoscaler.sources import SOURCES, SourceSettings
 from autoscaler.sources.push import BadSampleError, OutOfOrderError, PushSource, UnknownSignalError
+
+S = TypeVar("S", ProviderSettings, SourceSettings)
+E = TypeVar("E", Provider, SignalSource)
+_End = Provider | SignalSource
 
 READ_SHARE: Final = 0.9
 """How much of the tick's deadline for a read a source's own deadline may take."""
@@ -37,86 +40,107 @@ class Ends:
     def __init__(self, clock: Clock, telemetry: Telemetry) -> None:
         self._clock = clock
         self._telemetry = telemetry
-        self._providers: dict[str, tuple[BaseModel, Provider]] = {}
-        self._sources: dict[str, tuple[BaseModel, SignalSource]] = {}
+        self._providers: dict[str, tuple[ProviderSettings, Provider]] = {}
+        self._sources: dict[str, tuple[SourceSettings, SignalSource]] = {}
 
     async def setup(self, config: Config) -> Setup:
-        """Live ends for this configuration; those that it no longer names are closed."""
-        register_secrets(config)
-        gone: list[Provider | SignalSource] = []
-        providers: dict[str, tuple[BaseModel, Provider]] = {}
-        for name, settings in config.providers.items():
-            known = self._providers.get(name)
-            if known is not None and known[0] == settings:
-                providers[name] = known
-            else:
-                assert isinstance(settings, ProviderSettings)
-                kind = PROVIDERS[settings.kind]
-                with _told(config, "providers", name):
-                    providers[name] = (settings, kind.create(name, settings, self._clock, self._telemetry))
-        sources: dict[str, tuple[BaseModel, SignalSource]] = {}
-        for name, written in config.sources.items():
-            source_settings = _within_the_tick(written, config)
-            held = self._sources.get(name)
-            if held is not None and held[0] == source_settings:
-                sources[name] = held
-            else:
-                with _told(config, "sources", name):
-                    made = SOURCES[_kind(source_settings)].create(name, source_settings, self._clock)
-                sources[name] = (source_settings, made)
-        gone.extend(held[1] for n, held in self._providers.items() if providers.get(n) is not held)
-        gone.extend(held[1] for n, held in self._sources.items() if sources.get(n) is not held)
+        """Live ends for this configuration; those that it no longer names are closed.
+
+        Raises: ConfigError for settings that an adapter cannot use; then nothing has changed.
+        """
+        for secret in config.secrets():
+            register_secret(secret)
+        limited = {name: _within_the_tick(settings, config) for name, settings in config.sources.items()}
+        with _told(config):
+            providers = _renewed(self._providers, config.providers, self._provider)
+            sources = _renewed(self._sources, limited, self._source)
+        gone: list[_End] = [*_gone(self._providers, providers), *_gone(self._sources, sources)]
         self._providers, self._sources = providers, sources
-        for end in gone:
-            await end.close()
-        queries = config.queries
-        pushed: dict[tuple[str, str], PushSource] = {}
-        for name, (_, source) in sources.items():
-            if isinstance(source, PushSource):
-                keys = [query.key for query in queries.get(name, ())]
-                source.expect(keys)
-                pushed.update(dict.fromkeys(keys, source))
+        await _close(gone)
         return Setup(
             fleet=config.fleet,
             providers={name: provider for name, (_, provider) in providers.items()},
             refs=config.refs,
             sources={name: source for name, (_, source) in sources.items()},
-            queries=queries,
-            push=_push_door(pushed),
+            queries=config.queries,
+            push=_push_door(self._expecting(config)),
             labels=config.labels,
         )
 
+    def _provider(self, name: str, settings: ProviderSettings) -> Provider:
+        try:
+            return PROVIDERS[settings.kind].create(name, settings, self._clock, self._telemetry)
+        except ValueError as error:
+            raise _UnusableError(f"providers.{name}", str(error)) from error
+
+    def _source(self, name: str, settings: SourceSettings) -> SignalSource:
+        try:
+            return SOURCES[settings.kind].create(name, settings, self._clock)
+        except ValueError as error:
+            raise _UnusableError(f"sources.{name}", str(error)) from error
+
+    def _expecting(self, config: Config) -> Mapping[tuple[str, str], PushSource]:
+        """By service and signal: who takes the samples of it that are pushed."""
+        takers: dict[tuple[str, str], PushSource] = {}
+        for name, (_, source) in self._sources.items():
+            if isinstance(source, PushSource):
+                keys = [query.key for query in config.queries.get(name, ())]
+                source.expect(keys)
+                takers.update(dict.fromkeys(keys, source))
+        return takers
+
     async def close(self) -> None:
         """Give back every connection."""
-        ends: list[Provider | SignalSource] = [end for _, end in self._providers.values()]
-        ends.extend(end for _, end in self._sources.values())
-        for end in ends:
-            await end.close()
+        gone: list[_End] = [*_gone(self._providers, {}), *_gone(self._sources, {})]
         self._providers, self._sources = {}, {}
+        await _close(gone)
+
+
+def _renewed(
+    held: Mapping[str, tuple[S, E]], wanted: Mapping[str, S], make: Callable[[str, S], E]
+) -> dict[str, tuple[S, E]]:
+    """An end for each of these settings: the one held where they are the same, else a new one."""
+    return {
+        name: held[name] if name in held and held[name][0] == settings else (settings, make(name, settings))
+        for name, settings in wanted.items()
+    }
+
+
+def _gone(held: Mapping[str, tuple[S, E]], renewed: Mapping[str, tuple[S, E]]) -> list[E]:
+    return [end[1] for name, end in held.items() if renewed.get(name) is not end]
+
+
+async def _close(ends: Iterable[_End]) -> None:
+    """All of them, also where one fails."""
+    async with AsyncExitStack() as stack:
+        for end in ends:
+            stack.push_async_callback(end.close)
+
+
+class _UnusableError(Exception):
+    """An adapter cannot use its settings, such as a file that is no certificate."""
+
+    def __init__(self, key: str, text: str) -> None:
+        super().__init__(text)
+        self.key = key
 
 
 @contextmanager
-def _told(config: Config, section: str, name: str) -> Iterator[None]:
-    """What an adapter finds wrong with its settings (a file that it cannot use) is a configuration error."""
+def _told(config: Config) -> Iterator[None]:
+    """What an adapter finds wrong with its settings is a problem of the configuration."""
     try:
         yield
-    except ValueError as error:
-        problem = Problem(str(config.path), f"{section}.{name}", None, str(error))
-        raise ConfigError([problem]) from error
+    except _UnusableError as error:
+        raise ConfigError([Problem(str(config.path), error.key, None, str(error))]) from error
 
 
-def _within_the_tick(settings: BaseModel, config: Config) -> BaseModel:
+def _within_the_tick(settings: SourceSettings, config: Config) -> SourceSettings:
     """A source's own deadline ends before the tick's for it: then only what is late is absent, not all."""
     deadline_s = getattr(settings, "deadline_s", None)
     longest_s = READ_SHARE * read_deadline_s(config.daemon.interval_s)
     if deadline_s is None or deadline_s <= longest_s:
         return settings
     return settings.model_copy(update={"deadline_s": longest_s})
-
-
-def _kind(settings: BaseModel) -> str:
-    kind: str = settings.kind  # type: ignore[attr-defined]  # every source's settings have it
-    return kind
 
 
 def _push_door(
@@ -139,23 +163,6 @@ def _push_door(
             raise Conflict(str(error), {}) from error
 
     return push
-
-
-def register_secrets(config: Config) -> None:
-    """Tell the log which values must never appear."""
-    for settings in (*config.providers.values(), *config.sources.values(), config.http):
-        for secret in _secrets(settings):
-            register_secret(secret)
-
-
-def _secrets(value: Any) -> list[str]:
-    if isinstance(value, SecretStr):
-        return [value.get_secret_value()]
-    if isinstance(value, BaseModel):
-        return [secret for name in type(value).model_fields for secret in _secrets(getattr(value, name))]
-    if isinstance(value, Mapping):
-        return [secret for item in value.values() for secret in _secrets(item)]
-    return []
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.servers import Prometheus, program, running_prometheus
 from tests.virtual_time import VirtualTimeLoop
+
+# How long generating or running takes is a fact of the machine, and a busy one is no defect of ours.
+settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any-machine")
 
 
 def pytest_asyncio_loop_factories(

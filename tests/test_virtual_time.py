@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 
 from autoscaler.clock import SystemClock
+from tests.servers import serving
 from tests.virtual_time import VirtualTimeLoop
 
 WEEK_S = 7 * 86_400.0
@@ -25,12 +26,8 @@ async def url() -> AsyncIterator[str]:
 
     app = web.Application()
     app.router.add_get("/", answer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    port: int = runner.addresses[0][1]
-    yield f"http://127.0.0.1:{port}/"
-    await runner.cleanup()
+    async with serving(app) as address:
+        yield f"{address}/"
 
 
 @pytest.mark.virtual_time

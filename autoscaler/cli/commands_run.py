@@ -128,13 +128,20 @@ def demo(
     ] = None,
     speed: Annotated[
         float | None,
-        typer.Option(min=0.01, max=100_000, help="How many seconds pass in one of ours.", show_default=False),
+        typer.Option(
+            min=1, max=3600, help="How many seconds pass in one of ours. Default: 360.", show_default=False
+        ),
     ] = None,
     port: Annotated[
-        int | None, typer.Option(min=0, max=65_535, help="Port of the page.", show_default=False)
+        int | None,
+        typer.Option(
+            min=0, max=65_535, help="Port of the page; 0 is any free one. Default: 9464.", show_default=False
+        ),
     ] = None,
     live: Annotated[bool, typer.Option("--live/--no-live", help="Show a live table in the terminal.")] = True,
-    seed: Annotated[int | None, typer.Option(help="Chance starts here.", show_default=False)] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Another number is another day. Default: 0.", show_default=False)
+    ] = None,
     json: options.Json = False,
 ) -> int:
     """A day of demand on emulated vendors, sped up.

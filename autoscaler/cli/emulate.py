@@ -44,8 +44,7 @@ def run_emulators(*, port: int | None, host: str, fleet_file: Path | None, speed
 def _ports(fleet: EmulatedFleet, port: int | None) -> dict[str, int]:
     if port is None:
         return {}
-    kinds = sorted({*fleet.vendors, *(one.vendor for one in fleet.deployments)})
-    return {kind: port + index if port else 0 for index, kind in enumerate(kinds)}
+    return {kind: port + index if port else 0 for index, kind in enumerate(fleet.kinds)}
 
 
 def _hurried(fleet: EmulatedFleet, speed: float) -> EmulatedFleet:

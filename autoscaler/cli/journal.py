@@ -9,7 +9,7 @@ from pathlib import Path
 
 from autoscaler.cli.exits import Exit, Trouble
 from autoscaler.cli.history import Stretch, lines_of
-from autoscaler.cli.moments import moment
+from autoscaler.cli.moments import moment, present
 from autoscaler.cli.say import note
 from autoscaler.cli.settings import public
 from autoscaler.cli.times import clock_text
@@ -22,10 +22,13 @@ from autoscaler.ports import JournalError
 def run_export(option: Path | None, since: str | None, until: str | None) -> int:
     """Write the lines. Raises: Trouble, BrokenPipeError."""
     config = public(option)
-    bounds = (moment("--since", since), moment("--until", until))
+    given = (("--since", since), ("--until", until))
+    # Only what counts back from now has to know whose now: a demo's daemon lives in another time.
+    now = present(config) if any(text and text.startswith("-") for _, text in given) else None
+    from_at, to_at = (moment(option, text, now) for option, text in given)
     stretch = Stretch()
     try:
-        asyncio.run(_export(config, *bounds, stretch))
+        asyncio.run(_export(config, from_at, to_at, stretch))
     except JournalError as error:
         raise Trouble(str(error), Exit.UNREACHABLE) from error
     _tell(stretch, config)

@@ -9,8 +9,8 @@ from typing import Any
 from autoscaler.cli import tables
 from autoscaler.cli.online import Account, Heard, Online
 from autoscaler.cli.say import answer, note
-from autoscaler.cli.times import spoken
 from autoscaler.core.model import Sample
+from autoscaler.durations import spoken
 from autoscaler.ports import InventoryItem
 
 
@@ -76,13 +76,14 @@ def _print_unnamed(account: Account) -> None:
     others = [item for item in account.unnamed if not item.scalable]
     if others:
         names = ", ".join(f"{item.name or 'without a name'} ({item.note})" for item in others)
-        answer(f"{account.provider} also shows what is never touched: {names}.\n")
+        answer(f"{account.provider} also shows what is not yours to scale: {names}.\n")
 
 
 def toml_block(provider: str, item: InventoryItem) -> str:
     """A ``[[services.NAME.deployments]]`` entry; capacity and maximum are for a person to set."""
     ids = "\n".join(f"{key} = {json.dumps(value)}" for key, value in item.ids.items())
-    facts = (item.model, _gpu(item), f"{item.replicas} replicas", item.phase)
+    replicas = f"{item.replicas} {'replica' if item.replicas == '1' else 'replicas'}"
+    facts = (item.model, _gpu(item), replicas, item.phase)
     what = ", ".join(" ".join(text.split()) for text in facts if text)
     return (
         f"# {what}\n"

@@ -18,7 +18,7 @@ from autoscaler.core.codec import instant_text, line_of_plan
 from autoscaler.core.decide import step
 from autoscaler.core.model import Absence, Decision, Plan, Reading, Sample, Snapshot
 from autoscaler.core.promises import Violation, violations
-from autoscaler.daemon.observe import Observer
+from autoscaler.daemon.observe import Observer, instant_of_tick
 from autoscaler.daemon.recall import snapshot_of
 from autoscaler.ports import JournalError, Record
 from autoscaler.sources.push import PushSource
@@ -69,11 +69,8 @@ async def _snapshot(looking: Looking) -> Snapshot:
     (deployments, _), signals, prices = await asyncio.gather(
         observer.deployments(), observer.signals(), observer.prices()
     )
-    at = looking.clock.now()
-    if recalled.memory.at is not None:
-        at = max(at, round(recalled.memory.at + 0.001, 3))
     return Snapshot(
-        at=at,
+        at=instant_of_tick(looking.clock.now(), recalled.memory),
         signals=_with_pushed(signals, looking),
         deployments=deployments,
         prices=prices,

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from autoscaler.core.model import ErrorKind
+
+REMARKS_MAX: Final = 1000
 
 
 class Remarks:
@@ -23,5 +27,5 @@ class Remarks:
         self._keep(f"{provider}: {fact}: {seen}")
 
     def _keep(self, text: str) -> None:
-        if text not in self.texts:
+        if text not in self.texts and len(self.texts) < REMARKS_MAX:
             self.texts.append(text)

@@ -11,12 +11,13 @@ from typing import Any
 from autoscaler.cli import tables
 from autoscaler.cli.client import Client, NoDaemon
 from autoscaler.cli.exits import Exit, Trouble
+from autoscaler.cli.moments import now_of
 from autoscaler.cli.past import from_journal, status_of
 from autoscaler.cli.say import answer, answer_json
 from autoscaler.cli.settings import public
-from autoscaler.cli.times import clock_text, spoken
-from autoscaler.clock import SystemClock
+from autoscaler.cli.times import clock_text
 from autoscaler.config import Config
+from autoscaler.durations import spoken
 
 Status = Mapping[str, Any]
 
@@ -32,7 +33,7 @@ def run_status(option: Path | None, *, as_json: bool) -> int:
         without = str(error)
         source, place = "journal", str(config.daemon.journal_path)
         fleet = _from_journal(config, without)
-    age_s = max(0.0, SystemClock().now() - datetime.fromisoformat(fleet["at"]).timestamp())
+    age_s = max(0.0, now_of(fleet) - datetime.fromisoformat(fleet["at"]).timestamp())
     if as_json:
         answer_json({"source": source, "place": place, "age_s": round(age_s, 3), **fleet})
         return Exit.OK

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Final
 
-DURATION_S_MAX: Final = 2_592_000
-UNIT_S: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+from autoscaler.durations import DURATION_S_MAX, UNIT_S
 
 _DURATION: Final = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([smhd]?)", re.ASCII)
 
@@ -24,23 +22,6 @@ def duration_s(text: str) -> float:
     if not 1 <= seconds <= DURATION_S_MAX:
         raise ValueError(f"{text!r} is out of range; 1s to 30d is allowed")
     return seconds
-
-
-def spoken(seconds: float) -> str:
-    """A duration as a person says it, its two largest units: ``2 h``, ``1 h 30 min``, ``45 s``, ``0.4 s``."""
-    if seconds < 0:
-        return f"-{spoken(-seconds)}"
-    if seconds < 10 and seconds != math.floor(seconds):
-        return f"{seconds:.1f} s"
-    rest = round(seconds)
-    parts = []
-    for name, size in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
-        count, rest = divmod(rest, size)
-        if count:
-            parts.append(f"{count} {name}")
-        if parts and (len(parts) == 2 or not count):
-            break
-    return " ".join(parts) or "0 s"
 
 
 def clock_text(instant: str) -> str:

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from autoscaler.cli.times import clock_text, spoken
+from autoscaler.cli.times import clock_text
+from autoscaler.durations import spoken
 
 Facts = Mapping[str, Any]
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from autoscaler.config.kinds import Kinds, installed
-from autoscaler.config.load import load, load_for_decide, locate
+from autoscaler.config.load import load, load_for_decide
 from autoscaler.config.models import DaemonSettings, HttpSettings
 from autoscaler.config.problems import ConfigError, Problem
 from autoscaler.config.result import Config
@@ -21,5 +21,4 @@ __all__ = [
     "installed",
     "load",
     "load_for_decide",
-    "locate",
 ]

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel
 
@@ -34,17 +34,8 @@ from autoscaler.config.problems import ConfigError, Problem, listed, nearest, un
 from autoscaler.config.reader import ENVIRONMENT, Reader
 from autoscaler.config.result import Config
 
-VARIABLE: Final = "AUTOSCALER_CONFIG"
-
-
-def locate(option: str | Path | None, environ: Mapping[str, str] | None = None) -> Path:
-    """The file to read: ``--config``, else AUTOSCALER_CONFIG. Raises: ConfigError where neither is given."""
-    given = option or (os.environ if environ is None else environ).get(VARIABLE)
-    if not given:
-        raise ConfigError(
-            [Problem("configuration", "", None, f"no file; give --config FILE or set {VARIABLE}")]
-        )
-    return Path(given)
+S = TypeVar("S", bound=BaseModel)
+S_co = TypeVar("S_co", bound=BaseModel, covariant=True)
 
 
 def load(path: str | Path, environ: Mapping[str, str] | None = None, kinds: Kinds | None = None) -> Config:
@@ -63,6 +54,15 @@ def load_for_decide(
     Raises: ConfigError with all problems.
     """
     return _Loader(Path(path), environ, kinds, reads_secrets=False).config()
+
+
+class _Kind(Protocol[S_co]):
+    """A kind of provider or of source."""
+
+    @property
+    def settings(self) -> type[S_co]:
+        """The model of its table."""
+        ...
 
 
 class _Loader:
@@ -91,8 +91,8 @@ class _Loader:
         daemon = reader.model(DaemonSettings, self._table("daemon"), ("daemon",))
         http = reader.model(HttpSettings, self._table("http"), ("http",))
         budget = reader.model(BudgetSettings, self._table("budget"), ("budget",))
-        providers, provider_kinds = self._adapters("providers")
-        sources, source_kinds = self._adapters("sources")
+        providers, provider_kinds = self._adapters("providers", self.kinds.providers)
+        sources, source_kinds = self._adapters("sources", self.kinds.sources)
         policies = self._policies(daemon)
         known = Known(self.kinds, policies, provider_kinds, source_kinds)
         prices = self._prices(known)
@@ -144,10 +144,11 @@ class _Loader:
         journal = f"sqlite:{self.base / daemon.journal_path}"
         return daemon.model_copy(update={"journal": journal, "policy_dir": self.base / daemon.policy_dir})
 
-    def _adapters(self, section: str) -> tuple[dict[str, BaseModel], dict[str, str | None]]:
+    def _adapters(
+        self, section: str, known: Mapping[str, _Kind[S]]
+    ) -> tuple[dict[str, S], dict[str, str | None]]:
         """Settings by name, as far as they are right, and the word of each table's kind."""
-        known: Mapping[str, Any] = self.kinds.providers if section == "providers" else self.kinds.sources
-        settings: dict[str, BaseModel] = {}
+        settings: dict[str, S] = {}
         words: dict[str, str | None] = {}
         for name, value in self._table(section).items():
             keys: Keys = (section, name)

@@ -11,14 +11,15 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-SECONDS_MAX: Final = 2_592_000
-REPLICAS_MAX: Final = 10_000
+from autoscaler.core.codec import REPLICAS_MAX
+from autoscaler.durations import DURATION_S_MAX
+
 NAME_PATTERN: Final = "[a-z][a-z0-9-]*"
 SIGNAL_PATTERN: Final = "[a-z][a-z0-9_-]*"
 """Signals may have underscores: some roles of the built-in policies do, such as ``arrived_total``."""
 NAME_CHARS_MAX: Final = 64
 
-Seconds = Annotated[float, Field(ge=0, le=SECONDS_MAX)]
+Seconds = Annotated[float, Field(ge=0, le=DURATION_S_MAX)]
 Replicas = Annotated[int, Field(ge=0, le=REPLICAS_MAX)]
 Usd = Annotated[float, Field(ge=0, le=1_000_000)]
 Mode = Literal["act", "observe"]

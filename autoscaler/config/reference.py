@@ -80,7 +80,7 @@ service names it. A service names each policy once. `signals` must define what i
 
 ```toml
 [services.chat]
-policies = ["office-hours", { name = "queue-depth", target_utilisation = 0.6 }]
+policies = ["tokens-waiting", { name = "queue-depth", target_utilisation = 0.6 }]
 ```
 """
 

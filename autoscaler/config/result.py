@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
@@ -13,6 +12,8 @@ from autoscaler.config.models import DaemonSettings, HttpSettings, Mode
 from autoscaler.config.problems import Problem
 from autoscaler.core.fleet import Fleet
 from autoscaler.ports import Ref, SignalQuery
+from autoscaler.providers import ProviderSettings
+from autoscaler.sources import SourceSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,9 @@ class Config:
     daemon: DaemonSettings
     http: HttpSettings
     fleet: Fleet
-    providers: Mapping[str, BaseModel]
+    providers: Mapping[str, ProviderSettings]
     refs: Mapping[str, tuple[Ref, ...]]
-    sources: Mapping[str, BaseModel]
+    sources: Mapping[str, SourceSettings]
     queries: Mapping[str, tuple[SignalQuery, ...]]
     modes: Mapping[str, Mode]
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -39,13 +40,16 @@ class Config:
     def secrets(self) -> tuple[str, ...]:
         """Every secret text, for the logs' redaction and for nothing else."""
         models = (self.http, *self.providers.values(), *self.sources.values())
-        found = {text for model in models for text in _secrets(dict(model))}
-        return tuple(sorted(found))
+        return tuple(sorted({text for model in models for text in _secrets(model)}))
 
 
-def _secrets(values: Mapping[str, Any]) -> Iterator[str]:
-    for value in values.values():
-        if isinstance(value, SecretStr):
-            yield value.get_secret_value()
-        elif isinstance(value, Mapping):
-            yield from _secrets(value)
+def _secrets(value: object) -> Iterator[str]:
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, BaseModel):
+        yield from _secrets(dict(value))
+    elif isinstance(value, Mapping):
+        yield from _secrets(tuple(value.values()))
+    elif isinstance(value, list | tuple | set | frozenset):
+        for item in value:
+            yield from _secrets(item)

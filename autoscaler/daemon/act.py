@@ -10,9 +10,13 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
+import structlog
+
 from autoscaler.core.model import Decision, ErrorKind, Outcome, OutcomeWord
 from autoscaler.daemon.setup import Setup, read_deadline_s
 from autoscaler.ports import Clock, Provider, ProviderError, RateLimited, Ref
+
+log = structlog.stdlib.get_logger("autoscaler.act")
 
 WRITES_AT_ONCE: Final = 8
 """Per provider; the vendors ask for modesty and the tick has time."""
@@ -42,7 +46,13 @@ async def act(
         assert found is not None, "a plan names only deployments of its own configuration"
         provider, ref = found
         async with gates[provider]:
-            outcomes[index] = await _write(decision, setup.providers[provider], ref, clock, setup, limits)
+            try:
+                written = await _write(decision, setup.providers[provider], ref, clock, setup, limits)
+            except Exception:
+                # A bug of one adapter must not lose what became of the other vendors' writes.
+                log.exception("an adapter failed: please report this as a bug", provider=provider)
+                written = _outcome(decision, OutcomeWord.FAILED, ErrorKind.BAD_REPLY)
+            outcomes[index] = written
 
     try:
         async with clock.deadline(deadline_s):

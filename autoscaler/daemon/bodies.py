@@ -10,18 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from autoscaler.core.codec import AT_MAX, REPLICAS_MAX
 from autoscaler.core.model import Override, Pause
 from autoscaler.daemon.report import Invalid
+from autoscaler.durations import DURATION_S_MAX, UNIT_S
 
-FOR_S_MAX: Final = 2_592_000
-REPLICAS_MAX: Final = 10_000
-AHEAD_S_MAX: Final = 60.0  # a sample from further in the future would stay fresh for too long
 _REASON_LENGTH_MAX: Final = 500
 _NAME_LENGTH_MAX: Final = 200
 _SHOWN_LENGTH_MAX: Final = 80
-_EPOCH_MAX: Final = 253_402_300_799.0  # the end of the year 9999
 _RELATIVE: Final = re.compile(r"-(\d{1,9}(?:\.\d{1,3})?)([smhd]?)")
-_UNIT_S: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 _ISO_HELP: Final = 'ISO 8601 with Z or an offset, such as "2026-11-21T12:00:00Z"'
 
@@ -46,7 +43,7 @@ class Clear:
 
 
 class Body:
-    """One JSON object with known keys; ``take_…`` read, check and convert one key each."""
+    """One JSON object with known keys; each method checks and converts one of them. Raises: Invalid."""
 
     def __init__(self, raw: bytes, *, required: tuple[str, ...], optional: tuple[str, ...]) -> None:
         """Raises: Invalid for anything but one JSON object with all required and no other keys."""
@@ -120,7 +117,7 @@ class Body:
             return None
         if isinstance(value, str):
             return parse_iso(key, value)
-        return self.number(key, 0, _EPOCH_MAX)
+        return self.number(key, 0, AT_MAX)
 
     def reason_and_actor(self) -> tuple[str, str]:
         """Why, and who."""
@@ -131,7 +128,7 @@ def read_pause(raw: bytes, now: float) -> Pause:
     """Body of ``POST /v1/pause``. Raises: Invalid."""
     body = Body(raw, required=("for_s", "reason", "actor"), optional=("service", "direction"))
     reason, actor = body.reason_and_actor()
-    until = now + body.number("for_s", 1, FOR_S_MAX)
+    until = now + body.number("for_s", 1, DURATION_S_MAX)
     return Pause(body.name("service"), body.direction(), until, reason, actor)
 
 
@@ -139,7 +136,7 @@ def read_resume(raw: bytes) -> Resume:
     """Body of ``POST /v1/resume``; may be empty. ``for_s`` is allowed and means nothing. Raises: Invalid."""
     body = Body(raw or b"{}", required=(), optional=("service", "direction", "for_s", "reason", "actor"))
     if body.has("for_s"):
-        body.number("for_s", 1, FOR_S_MAX)
+        body.number("for_s", 1, DURATION_S_MAX)
     return Resume(body.name("service"), body.direction(), *body.reason_and_actor())
 
 
@@ -157,7 +154,7 @@ def read_override(raw: bytes, service: str, now: float) -> Override:
     if at_least is not None and at_most is not None and at_least > at_most:
         raise Invalid(f"at_least {at_least} is above at_most {at_most}", "at_least <= at_most")
     reason, actor = body.reason_and_actor()
-    until = now + body.number("for_s", 1, FOR_S_MAX)
+    until = now + body.number("for_s", 1, DURATION_S_MAX)
     return Override(service, body.name("deployment"), at_least, at_most, until, reason, actor)
 
 
@@ -176,10 +173,6 @@ def read_push(raw: bytes, now: float) -> tuple[float, float]:
     body = Body(raw, required=("value",), optional=("at",))
     value = body.number("value", 0, 1e15)
     at = body.instant("at")
-    if at is not None and at > now + AHEAD_S_MAX:
-        raise Invalid(
-            "at is in the future", f"an instant up to {AHEAD_S_MAX:.0f} s ahead of the daemon's clock"
-        )
     return value, now if at is None else at
 
 
@@ -190,7 +183,7 @@ def parse_at(text: str, now: float) -> float:
     """
     relative = _RELATIVE.fullmatch(text)
     if relative:
-        return max(0.0, now - float(relative[1]) * _UNIT_S[relative[2]])
+        return max(0.0, now - float(relative[1]) * UNIT_S[relative[2]])
     if re.fullmatch(r"\d{1,11}(\.\d{1,6})?", text):
         return float(text)
     # An unescaped "+" of an offset arrives as a blank.
@@ -206,7 +199,7 @@ def parse_iso(key: str, text: str) -> float:
         at = moment.timestamp()
     except ValueError as error:
         raise Invalid(f"{key} is no instant: {_show(text)}", _ISO_HELP) from error
-    if not 0 <= at <= _EPOCH_MAX:
+    if not 0 <= at <= AT_MAX:
         raise Invalid(f"{key} is before 1970 or after 9999: {_show(text)}", _ISO_HELP)
     return round(at, 3)
 

@@ -19,15 +19,13 @@ from autoscaler.daemon import people
 from autoscaler.daemon.explain import explain
 from autoscaler.daemon.past import why_at
 from autoscaler.daemon.report import Invalid, TickReport, check_override, known_service
-from autoscaler.daemon.setup import Setup
+from autoscaler.daemon.setup import Setup, late_after_s
 from autoscaler.daemon.telemetry import PrometheusTelemetry
 from autoscaler.daemon.tick import TickClock, Ticker
 from autoscaler.ports import Journal, JournalError
 
 log = structlog.stdlib.get_logger("autoscaler.daemon")
 
-HEALTH_INTERVALS: Final = 3
-HEALTH_MIN_S: Final = 30.0
 WAKE_POLL_S: Final = 3.0
 UPKEEP_S: Final = 600.0
 EARLY_TICK_MIN_S: Final = 1.0
@@ -237,7 +235,7 @@ class Daemon:
 
     def healthy(self) -> tuple[bool, str]:
         """Whether the last tick is young enough."""
-        limit_s = max(HEALTH_MIN_S, HEALTH_INTERVALS * self.ticker.setup.fleet.interval_s)
+        limit_s = late_after_s(self.ticker.setup.fleet.interval_s)
         since = self._last_tick if self._last_tick is not None else self._started
         age_s = self._clock.monotonic() - since
         if age_s > limit_s:
@@ -245,14 +243,15 @@ class Daemon:
         return True, f"the last tick ended {age_s:.0f} s ago" if self._last_tick is not None else "starting"
 
     async def why(self, service: str, at: float | None) -> Mapping[str, Any]:
-        """The recorded decision at this instant. Raises: UnknownName, Invalid."""
+        """The recorded decision at this instant. Raises: UnknownName, Invalid, JournalError."""
         known_service(self.ticker.setup.fleet, service)
+        if at is not None:
+            return await why_at(self._journal, self.ticker.setup.fleet, service, at)
         report = self.ticker.latest
-        if at is None:
-            if report is None:
-                raise Invalid("no tick has ended yet")
-            return explain(service, report.snapshot, report.plan, self.ticker.before, report.fleet)
-        return await why_at(self._journal, self.ticker.setup.fleet, service, at)
+        if report is None:
+            raise Invalid("no tick has ended yet")
+        known_service(report.fleet, service)  # One that was just configured has not been decided on yet.
+        return explain(service, report.snapshot, report.plan, self.ticker.before, report.fleet)
 
     async def push(self, service: str, signal: str, value: float, at: float) -> None:
         """Take one sample; a first demand at zero starts a tick early."""
@@ -267,7 +266,13 @@ class Daemon:
         """No writes until it ends."""
         if pause.service is not None:
             known_service(self.ticker.setup.fleet, pause.service)
-        await self._say("pause", lambda human: people.with_pause(human, pause), service=pause.service)
+        await self._say(
+            "pause",
+            lambda human: people.with_pause(human, pause),
+            service=pause.service,
+            reason=pause.reason,
+            actor=pause.actor,
+        )
 
     async def resume(self, service: str | None, direction: str | None, *, reason: str, actor: str) -> None:
         """End pauses, holds of drift and the brake."""
@@ -285,7 +290,12 @@ class Daemon:
         """Set limits until it ends."""
         check_override(self.ticker.setup.fleet, override)
         await self._say(
-            "override", lambda human: people.with_override(human, override), service=override.service
+            "override",
+            lambda human: people.with_override(human, override),
+            service=override.service,
+            deployment=override.deployment,
+            reason=override.reason,
+            actor=override.actor,
         )
 
     async def clear_override(self, service: str, deployment: str | None, *, reason: str, actor: str) -> None:

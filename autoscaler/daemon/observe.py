@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
+from autoscaler.core.memory import Memory
 from autoscaler.core.model import Absence, ErrorKind, Observation, Outcome, OutcomeWord, Phase, Price, Reading
 from autoscaler.daemon.setup import PRICE_REFRESH_S, Setup, read_deadline_s
 from autoscaler.ports import (
@@ -24,6 +25,11 @@ from autoscaler.ports import (
 log = structlog.stdlib.get_logger("autoscaler.observe")
 
 Signals = dict[str, dict[str, Reading]]
+
+
+def instant_of_tick(now: float, memory: Memory) -> float:
+    """Now; or the millisecond after the last tick, where the clock does not say that it is later."""
+    return now if memory.at is None or now > memory.at else round(memory.at + 0.001, 3)
 
 
 class Observer:
@@ -138,6 +144,9 @@ class Observer:
                 prices = await self.setup.providers[name].prices()
         except (ProviderError, TimeoutError):
             return {}  # Counted and logged by the adapter; the last known price ages on.
+        except Exception:
+            log.exception("an adapter failed: please report this as a bug", provider=name)
+            return {}
         self._priced_at[name] = self._clock.monotonic()
         return prices
 

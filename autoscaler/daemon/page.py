@@ -9,29 +9,25 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from autoscaler import __version__
 from autoscaler.daemon.report import TickReport
+from autoscaler.daemon.setup import late_after_s
 from autoscaler.daemon.status import fleet_status
 
 REFRESH_S: Final = 15
 _FRAGMENTS_PER_PART: Final = 500  # about 1 ms of work
 _UNKNOWN: Final = "not known"
-_LATE_INTERVALS: Final = 3  # as in healthz
-_LATE_S_MIN: Final = 30.0
-
-
-def render(report: TickReport | None, now: float) -> str:
-    """The page as of ``now``, epoch seconds; without a report it says that the first tick is awaited."""
-    return "".join(parts(report, now))
 
 
 def parts(report: TickReport | None, now: float) -> Iterator[str]:
-    """The page in pieces, so that a large fleet's page need not be made in one go."""
+    """The page as of ``now``, epoch seconds, in pieces: a large fleet's need not be made in one go.
+
+    Without a report it says that the first tick is awaited.
+    """
     fleet = None if report is None else fleet_status(report)
     age_s = None if report is None else max(0.0, now - report.at)
-    late_s = 0.0 if report is None else max(_LATE_S_MIN, _LATE_INTERVALS * report.fleet.interval_s)
     stream = _PAGE.stream(
         fleet=fleet,
         age_s=age_s,
-        late=age_s is not None and age_s > late_s,
+        late=report is not None and age_s is not None and age_s > late_after_s(report.fleet.interval_s),
         refresh_s=REFRESH_S,
         version=__version__,
         budget_share=None if fleet is None else _share(fleet),

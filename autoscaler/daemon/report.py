@@ -79,8 +79,8 @@ class Invalid(ControlError):
 class Controls(Protocol):
     """The running daemon as the HTTP API sees it.
 
-    Raises: :class:`UnknownName`, :class:`Conflict`, :class:`Invalid`; JournalError where a human act could
-    not be journalled (nothing has changed then).
+    Raises: :class:`UnknownName`, :class:`Conflict`, :class:`Invalid`; JournalError where the past could not
+    be read, or a human act not be journalled (nothing has changed then).
     """
 
     def latest(self) -> TickReport | None:
@@ -88,7 +88,7 @@ class Controls(Protocol):
         ...
 
     async def why(self, service: str, at: float | None) -> Mapping[str, Any]:
-        """The recorded decision at this instant (None: the last), as JSON. Raises: KeyError."""
+        """The recorded decision at this instant (None: the last), as JSON."""
         ...
 
     async def pause(self, pause: Pause) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from autoscaler.core.fleet import Fleet
 from autoscaler.ports import Provider, Ref, SignalQuery, SignalSource
 
-PRICE_REFRESH_S = 300.0
+PRICE_REFRESH_S: Final = 300.0
 """How often vendors are asked for their prices."""
 
 
@@ -45,3 +46,8 @@ def read_deadline_s(interval_s: float) -> float:
 def tick_deadline_s(interval_s: float) -> float:
     """How long a whole tick may take: 0.8 of the interval, at least 5 s."""
     return max(5.0, 0.8 * interval_s)
+
+
+def late_after_s(interval_s: float) -> float:
+    """From which age of the last tick on ticks have stopped: 3 intervals, at least 30 s."""
+    return max(30.0, 3.0 * interval_s)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import structlog
@@ -12,13 +13,22 @@ import structlog
 from autoscaler.core.codec import memory_to_json, outcome_to_json, plan_to_json, snapshot_to_json
 from autoscaler.core.decide import decide, step
 from autoscaler.core.memory import Memory
-from autoscaler.core.model import Decision, Human, Outcome, OutcomeWord, Plan, Price, Snapshot
+from autoscaler.core.model import (
+    Decision,
+    Human,
+    Observation,
+    Outcome,
+    OutcomeWord,
+    Plan,
+    Price,
+    Reading,
+    Snapshot,
+)
 from autoscaler.core.promises import Violation, violations
-from autoscaler.core.start_up import start_up_s
 from autoscaler.daemon.act import act
-from autoscaler.daemon.observe import Observer
+from autoscaler.daemon.observe import Observer, instant_of_tick
 from autoscaler.daemon.recall import CHECKPOINT_TICKS
-from autoscaler.daemon.report import TickReport
+from autoscaler.daemon.report import TickReport, start_up_estimates
 from autoscaler.daemon.setup import Setup, tick_deadline_s
 from autoscaler.ports import Clock, Journal, JournalError, Record
 
@@ -100,27 +110,18 @@ class Ticker:
         """Observe, decide, check, journal, act. Never raises for expected trouble."""
         setup, state, clock = self.setup, self.state, self._clock
         started = clock.monotonic()
-        deadline_s = tick_deadline_s(setup.fleet.interval_s)
-        at = clock.now()
-        (deployments, ended), signals, prices = await asyncio.gather(
-            self._observer.deployments(), self._observer.signals(), self._observer.prices()
-        )
-        untold = state.untold
-        state.untold = untold = Untold(
-            (*untold.ended, *ended), {**untold.prices, **prices}, clock.jumped() or untold.jump
-        )
+        at = instant_of_tick(clock.now(), state.memory)
+        deployments, signals = await self._look()
         async with self.order:
             snapshot = Snapshot(
                 at=at,
                 signals=signals,
                 deployments=deployments,
-                prices=untold.prices,
+                prices=state.untold.prices,
                 human=state.human if state.human_changed or state.human.resumes else None,
-                outcomes=self._outcomes(untold.ended),
-                clock=untold.jump,
+                outcomes=self._outcomes(state.untold.ended),
+                clock=state.untold.jump,
             )
-            if state.memory.at is not None and at <= state.memory.at:
-                snapshot = replace(snapshot, at=round(state.memory.at + 0.001, 3))
             before = state.memory
             plan, after = step(before, snapshot, setup.fleet)
             broken = self._check(plan, snapshot, before, after)
@@ -132,22 +133,40 @@ class Ticker:
                 state.untold = Untold()
                 # Until they are known: a tick that ends here must not lend them those of the plan before.
                 state.outcomes = None if writes else ()
-        withheld = tuple(
-            Outcome(v.service, v.deployment, OutcomeWord.STALE) for v in {v.key: v for v in broken}.values()
-        )
         outcomes: tuple[Outcome, ...] = ()
         if seq is not None:
-            left_s = max(1.0, deadline_s - (clock.monotonic() - started))
-            outcomes = await act(writes, setup, clock, left_s) if writes else ()
-            state.outcomes = (*outcomes, *withheld)
-            if writes:
-                await self._append("outcomes", {"outcomes": [outcome_to_json(o) for o in state.outcomes]})
+            left_s = tick_deadline_s(setup.fleet.interval_s) - (clock.monotonic() - started)
+            outcomes = await self._carry_out(writes, broken, max(1.0, left_s))
             if state.ticks % CHECKPOINT_TICKS == 0:
                 await self._append("checkpoint", {"memory": memory_to_json(after), "after_seq": seq})
             state.ticks += 1
         report = self._report(snapshot, plan, before, after, outcomes, broken, clock.monotonic() - started)
         self.latest, self.before = report, before
         return report
+
+    async def _look(self) -> tuple[Mapping[str, Observation], Mapping[str, Mapping[str, Reading]]]:
+        """Deployments and signals; what is told once is kept in ``untold``, whatever becomes of this tick."""
+        (deployments, ended), signals, prices = await asyncio.gather(
+            self._observer.deployments(), self._observer.signals(), self._observer.prices()
+        )
+        untold = self.state.untold
+        self.state.untold = Untold(
+            (*untold.ended, *ended), {**untold.prices, **prices}, self._clock.jumped() or untold.jump
+        )
+        return deployments, signals
+
+    async def _carry_out(
+        self, writes: tuple[Decision, ...], broken: tuple[Violation, ...], deadline_s: float
+    ) -> tuple[Outcome, ...]:
+        """Send what is to be written, and journal what became of it."""
+        outcomes = await act(writes, self.setup, self._clock, deadline_s) if writes else ()
+        keys = {violation.key: violation for violation in broken}
+        withheld = tuple(Outcome(v.service, v.deployment, OutcomeWord.STALE) for v in keys.values())
+        self.state.outcomes = (*outcomes, *withheld)
+        if writes:
+            told = [outcome_to_json(outcome) for outcome in self.state.outcomes]
+            await self._append("outcomes", {"outcomes": told})
+        return outcomes
 
     def _outcomes(self, ended: tuple[Outcome, ...]) -> tuple[Outcome, ...] | None:
         """Outcomes of the last plan and, after them, ends of older changes."""
@@ -230,37 +249,32 @@ class Ticker:
         duration_s: float,
     ) -> TickReport:
         fleet = self.setup.fleet
-        counts: dict[str, int] = {}
-        for violation in broken:
-            counts[violation.promise] = counts.get(violation.promise, 0) + 1
         providers = {d.key: d.provider for s in fleet.services.values() for d in s.deployments}
-        start_ups, drifts = [], []
-        for key, now in after.deployments.items():
-            was = before.deployments.get(key)
-            if was is None:
-                continue
-            if now.start_ups_s is not was.start_ups_s and now.start_ups_s != was.start_ups_s:
-                start_ups.append((key, now.start_ups_s[-1]))
-            if now.drifts and now.drifts[-1] == snapshot.at and now.drifts != was.drifts:
-                drifts.append(key)
         return TickReport(
             at=snapshot.at,
             fleet=fleet,
             snapshot=snapshot,
             plan=plan,
             duration_s=duration_s,
-            violations=counts,
-            start_ups=tuple(start_ups),
-            start_up_estimates={
-                d.key: (
-                    start_up_s(d, after.deployments.get(d.key), 0.5),
-                    start_up_s(d, after.deployments.get(d.key), 0.9),
-                )
-                for s in fleet.services.values()
-                for d in s.deployments
-            },
+            violations=Counter(violation.promise for violation in broken),
+            start_ups=tuple(_start_ups_learned(before, after)),
+            start_up_estimates=start_up_estimates(fleet, after),
             scale_calls=tuple((providers[f"{o.service}/{o.deployment}"], o.outcome.value) for o in outcomes),
-            drift_started=tuple(drifts),
+            drift_started=tuple(_drifts_started(before, after, snapshot.at)),
             human=after.human,
             labels=self.setup.labels,
         )
+
+
+def _start_ups_learned(before: Memory, after: Memory) -> Iterator[tuple[str, float]]:
+    for key, now in after.deployments.items():
+        was = before.deployments.get(key)
+        if was is not None and now.start_ups_s != was.start_ups_s:
+            yield key, now.start_ups_s[-1]
+
+
+def _drifts_started(before: Memory, after: Memory, at: float) -> Iterator[str]:
+    for key, now in after.deployments.items():
+        was = before.deployments.get(key)
+        if was is not None and now.drifts and now.drifts[-1] == at and now.drifts != was.drifts:
+            yield key

@@ -123,7 +123,7 @@ def deployment_id(service: str, deployment: str) -> str:
     raise KeyError(f"{service}/{deployment}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Access:
     """Where things are in this run, and the tokens for it."""
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,7 +68,16 @@ def opening(url: str, folder: Path, speed: float) -> Iterator[str]:
 
 def ask(folder: Path) -> str:
     """A command that works while the demo runs."""
-    return f"autoscaler why chat --at -2h --config {folder / 'config.toml'}"
+    return f"{program()} why chat --at -2h --config {folder / 'config.toml'}"
+
+
+def program() -> str:
+    """How to call this program from the same folder; ``make demo`` runs one that is not on the PATH."""
+    called = Path(sys.argv[0])
+    if called.name != "autoscaler" or shutil.which("autoscaler") is not None:
+        return "autoscaler"
+    here = os.path.relpath(called)
+    return str(called) if here.startswith("..") else here
 
 
 def closing(summary: Summary) -> Iterator[str]:
@@ -94,9 +106,10 @@ def closing(summary: Summary) -> Iterator[str]:
     yield "         the queue count with their wait so far"
     yield ""
     yield "Next:"
-    yield "  autoscaler demo --speed 60         slower: try the command that it shows"
-    yield "  autoscaler demo --trace FILE.csv   your own demand; columns t_s,requests"
-    yield "  autoscaler emulate                 the emulated vendor alone"
+    name = program()
+    yield f"  {name} demo --speed 60         slower: try the command that it shows"
+    yield f"  {name} demo --trace FILE.csv   your own demand; columns t_s,requests"
+    yield f"  {name} emulate                 the emulated vendor alone"
 
 
 def _count(count: int, word: str) -> str:

@@ -61,16 +61,16 @@ class Control:
         one = CONTROL_PREFIX + "/deployments/{id}"
         return (
             web.get(f"{CONTROL_PREFIX}/faults", self._get_faults),
-            web.put(f"{CONTROL_PREFIX}/faults", _guarded(self._put_faults)),
+            web.put(f"{CONTROL_PREFIX}/faults", guarded(self._put_faults)),
             web.delete(f"{CONTROL_PREFIX}/faults", self._delete_faults),
             web.get(f"{CONTROL_PREFIX}/world", self._world),
             web.get(f"{CONTROL_PREFIX}/requests", self._get_requests),
             web.delete(f"{CONTROL_PREFIX}/requests", self._delete_requests),
-            web.post(f"{CONTROL_PREFIX}/stock", _guarded(self._stock)),
-            web.post(f"{one}/replicas", _guarded(self._replicas)),
-            web.post(f"{one}/kill", _guarded(self._kill)),
-            web.post(f"{one}/state", _guarded(self._state)),
-            web.post(f"{one}/start-ups", _guarded(self._start_ups)),
+            web.post(f"{CONTROL_PREFIX}/stock", guarded(self._stock)),
+            web.post(f"{one}/replicas", guarded(self._replicas)),
+            web.post(f"{one}/kill", guarded(self._kill)),
+            web.post(f"{one}/state", guarded(self._state)),
+            web.post(f"{one}/start-ups", guarded(self._start_ups)),
         )
 
     async def _get_faults(self, request: web.Request) -> web.Response:
@@ -78,7 +78,7 @@ class Control:
         return web.json_response({"faults": [fault.model_dump(mode="json") for fault in self._faults.active]})
 
     async def _put_faults(self, request: web.Request) -> web.Response:
-        self._faults.set((await _read(request, _FaultList)).faults)
+        self._faults.set((await read_body(request, _FaultList)).faults)
         return await self._get_faults(request)
 
     async def _delete_faults(self, request: web.Request) -> web.Response:
@@ -135,33 +135,33 @@ class Control:
         return await self._get_requests(request)
 
     async def _stock(self, request: web.Request) -> web.Response:
-        wanted = await _read(request, _Stock)
+        wanted = await read_body(request, _Stock)
         self._vendor.world.advance(self._vendor.clock.now())
         self._vendor.world.set_stock(wanted.gpu_type, wanted.gpus)
         return await self._world(request)
 
     async def _replicas(self, request: web.Request) -> web.Response:
         """By hand, past the vendor's API: no operation, no signature, as if in the vendor's console."""
-        wanted = await _read(request, _Count)
+        wanted = await read_body(request, _Count)
         self._vendor.world.set_replicas(self._id(request), wanted.replicas, self._vendor.clock.now())
         return await self._world(request)
 
     async def _kill(self, request: web.Request) -> web.Response:
-        wanted = await _read(request, _Kill)
+        wanted = await read_body(request, _Kill)
         for _ in range(wanted.replicas):
             if not self._vendor.world.kill_replica(self._id(request), self._vendor.clock.now()):
                 break
         return await self._world(request)
 
     async def _state(self, request: web.Request) -> web.Response:
-        wanted = await _read(request, _Word)
+        wanted = await read_body(request, _Word)
         deployment_id = self._id(request)
         self._vendor.world.advance(self._vendor.clock.now())
         self._vendor.set_word(deployment_id, wanted.word, wanted.details)
         return await self._world(request)
 
     async def _start_ups(self, request: web.Request) -> web.Response:
-        wanted = await _read(request, _StartUps)
+        wanted = await read_body(request, _StartUps)
         self._vendor.world.start_up_fails(self._id(request), wanted.fail_next, self._vendor.clock.now())
         return await self._world(request)
 
@@ -174,11 +174,14 @@ class Control:
         return deployment_id
 
 
-async def _read(request: web.Request, model: type[Body]) -> Body:
+async def read_body(request: web.Request, model: type[Body]) -> Body:
+    """What was sent. Raises: ValidationError, which ``guarded`` answers with 400."""
     return model.model_validate_json(await request.read())
 
 
-def _guarded(handler: Handler) -> Handler:
+def guarded(handler: Handler) -> Handler:
+    """A switch whose refusals are ``{"error": "..."}`` with 400, 404 or 412."""
+
     async def guarded(request: web.Request) -> web.StreamResponse:
         try:
             return await handler(request)

@@ -71,7 +71,6 @@ class _Armed:
     fault: Fault
     chance: random.Random
     left: int | None
-    hits: int = 0
 
 
 class Faults:

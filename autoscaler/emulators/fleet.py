@@ -86,6 +86,11 @@ class EmulatedFleet(_Strict):
         """The account at this vendor, or the default one."""
         return self.vendors.get(vendor) or VendorAccount()
 
+    @property
+    def kinds(self) -> list[str]:
+        """Every vendor that has an account or a deployment, in order."""
+        return sorted({*self.vendors, *(one.vendor for one in self.deployments)})
+
     def at(self, vendor: str) -> tuple[EmulatedDeployment, ...]:
         """The deployments at this vendor."""
         return tuple(one for one in self.deployments if one.vendor == vendor)

@@ -121,12 +121,11 @@ async def serve(
     """
     clock, until = clock or SystemClock(), until or asyncio.Event()
     world = world or fleet.build(clock.now())
-    kinds = sorted({*fleet.vendors, *(one.vendor for one in fleet.deployments)})
-    if unknown := sorted(set(kinds) - set(EMULATORS)):
+    if unknown := sorted(set(fleet.kinds) - set(EMULATORS)):
         raise ValueError(f"no emulator for {', '.join(unknown)}; there is {', '.join(EMULATORS)}")
     async with AsyncExitStack() as running:
         servers = []
-        for kind in kinds:
+        for kind in fleet.kinds:
             vendor = EMULATORS[kind](fleet, world, clock)
             port = (ports or {}).get(kind, fleet.account(kind).port)
             server = EmulatorServer(vendor, host=host, port=port, seed=fleet.seed)

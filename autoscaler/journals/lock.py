@@ -7,6 +7,7 @@ import json
 import os
 from pathlib import Path
 
+from autoscaler.durations import spoken
 from autoscaler.ports import JournalError, JournalLocked
 
 
@@ -53,17 +54,6 @@ def _holder(written: bytes, now: float) -> str:
     try:
         note = json.loads(written)
         held_s = max(0, int(now - float(note["since"])))
-        return f"process {int(note['pid'])}, for {_spoken(held_s)}"
+        return f"process {int(note['pid'])}, for {spoken(held_s)}"
     except (ValueError, TypeError, KeyError):
         return "another process, which has not written its name yet"
-
-
-def _spoken(seconds: int) -> str:
-    minutes, second = divmod(seconds, 60)
-    hours, minute = divmod(minutes, 60)
-    days, hour = divmod(hours, 24)
-    if days:
-        return f"{days} d {hour} h"
-    if hours:
-        return f"{hours} h {minute} min"
-    return f"{minutes} min {second} s" if minutes else f"{second} s"

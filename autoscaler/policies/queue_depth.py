@@ -212,6 +212,8 @@ class QueueDepth(Policy, kind="queue_depth", demand=True):
             return self._nothing_reason(sight)
         requests = set(self.signals) <= {QUEUED, RUNNING}
         what = "requests at once" if requests else f"of {' and '.join(self.signals)}"
+        if requests and demand == 1.0:
+            return f"1 request needs {{supply}} at {self._target}"
         return f"{_number(demand)} {what} need {{supply}} at {self._target}"
 
     def _nothing_reason(self, sight: Sight) -> str:

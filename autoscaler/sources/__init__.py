@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
-from pydantic import BaseModel
-
-from autoscaler.ports import Clock, SignalSource
+from autoscaler.sources.kinds import SourceKind, SourceSettings
 from autoscaler.sources.prometheus import PrometheusSettings, PrometheusSignal, PrometheusSource
 from autoscaler.sources.push import PushSettings, PushSignal, PushSource
 
-
-@dataclass(frozen=True, slots=True)
-class SourceKind:
-    """How one kind of source is configured and made.
-
-    ``settings`` is the model of its ``[sources.NAME]`` table, ``signal_options`` that of the keys that its
-    signals take besides ``source``, ``max_age_s`` and ``exists_at_zero``. ``create`` takes the source's
-    name, its settings and the clock; it opens no connection, and raises ValueError for a file that
-    the settings name and that cannot be used.
-    """
-
-    settings: type[BaseModel]
-    signal_options: type[BaseModel]
-    create: Callable[[str, Any, Clock], SignalSource]
-
+__all__ = ["SOURCES", "SourceKind", "SourceSettings"]
 
 SOURCES: Final[Mapping[str, SourceKind]] = MappingProxyType(
     {

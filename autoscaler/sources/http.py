@@ -11,14 +11,18 @@ import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
+from urllib.parse import urlencode
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from yarl import URL
 
 from autoscaler.core.model import Absence
+from autoscaler.durations import DURATION_S_MAX
 from autoscaler.ports import Clock
+from autoscaler.sources.kinds import SourceSettings
 
 if TYPE_CHECKING:
     import aiohttp
@@ -30,11 +34,11 @@ DETAIL_CHARS_MAX: Final = 200
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
+_FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 
-class HttpSettings(BaseModel):
+
+class HttpSettings(SourceSettings):
     """Keys of a ``[sources.NAME]`` table that every source over HTTP takes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     url: str = Field(
         max_length=2048,
@@ -58,7 +62,7 @@ class HttpSettings(BaseModel):
     deadline_s: float = Field(
         default=5.0,
         gt=0,
-        le=2_592_000,
+        le=DURATION_S_MAX,
         allow_inf_nan=False,
         description="Seconds for reading all signals of this source; keep it below 0.4 x interval_s.",
     )
@@ -191,8 +195,10 @@ class HttpReader:
         limit = self._settings.reply_bytes_max
         body = bytearray()
         session = self._open()
-        url = URL(self._settings.url + path)
-        async with session.request(method, url, data=form, allow_redirects=False) as reply:
+        url = _address(self._settings.url, path)
+        data = None if form is None else _encoded(tuple(form.items()))
+        headers = None if form is None else _FORM
+        async with session.request(method, url, data=data, headers=headers, allow_redirects=False) as reply:
             async for chunk in reply.content.iter_any():
                 body += chunk
                 if len(body) > limit:
@@ -210,7 +216,8 @@ class HttpReader:
                 connector=aiohttp.TCPConnector(
                     limit=CONNECTIONS_MAX, keepalive_timeout=KEEPALIVE_S, ssl=self._tls
                 ),
-                headers=self._settings.request_headers(),
+                # Uncompressed, so that a small reply cannot grow large in memory.
+                headers={"Accept-Encoding": "identity", **self._settings.request_headers()},
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),  # the clock's deadline rules
             )
@@ -229,6 +236,17 @@ class HttpReader:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+
+
+@lru_cache(maxsize=64)
+def _address(base: str, path: str) -> URL:
+    return URL(base + path)
+
+
+@lru_cache(maxsize=4096)
+def _encoded(form: tuple[tuple[str, str], ...]) -> bytes:
+    """The body of a form. The same queries are sent at every tick."""
+    return urlencode(form).encode("ascii")
 
 
 def _tls_context(ca_file: Path | None) -> ssl.SSLContext | bool:

@@ -7,24 +7,20 @@ is ``missing`` until it is sent again, which is blindness and never zero.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from autoscaler.core.model import Absence, Reading, Sample
 from autoscaler.ports import Clock, SignalQuery
+from autoscaler.sources.kinds import SourceSettings
 
 AHEAD_S_MAX: Final = 5.0  # senders' clocks may lead ours by this much
 
-OnPush = Callable[[str, str, float, float | None], None]
-"""Service, signal, the new value, and the value held before (None: none was)."""
 
-
-class PushSettings(BaseModel):
+class PushSettings(SourceSettings):
     """A ``[sources.NAME]`` table of kind ``push``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["push"] = Field(default="push", description="The kind of source.")
 
@@ -54,9 +50,8 @@ class OutOfOrderError(PushError):
 class PushSource:
     """Holds the last sample of each signal that :meth:`expect` named."""
 
-    def __init__(self, name: str, clock: Clock, on_push: OnPush | None = None) -> None:
+    def __init__(self, name: str, clock: Clock) -> None:
         self.name = name
-        self.on_push = on_push
         self._clock = clock
         self._held: dict[tuple[str, str], Sample | None] = {}
 
@@ -77,11 +72,8 @@ class PushSource:
             raise UnknownSignalError(
                 f"service {service!r} has no signal {signal!r} from source {self.name!r}"
             )
-        number = _number("value", value)
-        sample = Sample(number, self._dated(self._held[key], at))
-        before, self._held[key] = self._held[key], sample
-        if self.on_push is not None:
-            self.on_push(service, signal, number, None if before is None else before.value)
+        sample = Sample(_number("value", value), self._dated(self._held[key], at))
+        self._held[key] = sample
         return sample
 
     def _dated(self, held: Sample | None, at: object) -> float:

@@ -43,16 +43,11 @@ def arrivals(
             yield batch
 
 
-def scale_to_peak(rows: Iterable[Row], requests_per_s: float) -> float:
-    """The ``scale`` at which the busiest row has this rate. Raises: ValueError if nothing arrives."""
-    busiest = max((row.requests / row.step_s for row in rows), default=0.0)
-    if busiest <= 0:
-        raise ValueError("no requests in any row: there is no peak to scale to")
-    return requests_per_s / busiest
-
-
 def scale_to_work(rows: Iterable[Row], service_time: ServiceTime, requests_at_once: float) -> float:
-    """The ``scale`` at which the busiest row keeps so many places busy (rate x mean service time)."""
+    """The ``scale`` at which the busiest row keeps so many places busy (rate x mean service time).
+
+    Raises: ValueError if nothing arrives.
+    """
     busiest = max((row.requests / row.step_s * service_time.mean_s(row) for row in rows), default=0.0)
     if busiest <= 0:
         raise ValueError("no requests in any row: there is no peak to scale to")

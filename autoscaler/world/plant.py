@@ -69,7 +69,6 @@ class Replica:
 
     deployment_id: str
     number: int  # counts up within its deployment
-    requested_at: float
     state: ReplicaState = ReplicaState.STARTING
 
 
@@ -251,7 +250,7 @@ class World:
         self._plants[spec.id] = plant
         self._tell("added", plant)
         for _ in range(spec.initial_replicas):
-            replica = Replica(spec.id, next(plant.numbers), self.now)
+            replica = Replica(spec.id, next(plant.numbers))
             plant.alive.append(replica)
             if start:
                 self._start(plant, replica)
@@ -281,7 +280,7 @@ class World:
         self._take_gpus(plant.spec, added)
         plant.settle(self.now)
         for _ in range(added):
-            replica = Replica(deployment_id, next(plant.numbers), self.now)
+            replica = Replica(deployment_id, next(plant.numbers))
             plant.alive.append(replica)
             self._start(plant, replica)
         for replica in [*reversed(starting), *reversed(ready)][: max(0, -added)]:

@@ -124,7 +124,7 @@ def test_online_all_is_found_and_what_is_not_named_can_be_pasted(
     assert len(blocks) == 3
     pasted = tomllib.loads(blocks[0])["services"]["NAME"]["deployments"][0]
     assert {"name", "provider", "id", "capacity_per_replica", "max_replicas"} == set(pasted)
-    assert "never touched: shared-" in done.stdout
+    assert "not yours to scale: shared-" in done.stdout
 
 
 def test_online_as_json(tmp_path: Path, base_url: str, chat_id: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import threading
@@ -12,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from autoscaler.cli.moments import moment, present
+from autoscaler.clock import SystemClock
+from autoscaler.config import load
 from tests.cli.support import invoke, write_config
 
 
@@ -142,6 +146,38 @@ def test_what_is_sent_names_the_act_and_the_person(tmp_path: Path) -> None:
     assert request.endswith(
         b'{"service": "chat", "direction": "down", "for_s": 1800.0, "reason": "load test", "actor": "anna"}'
     )
+
+
+def a_fleet(at: str, now: str) -> str:
+    return json.dumps(
+        {
+            "at": at,
+            "now": now,
+            "usd_per_hour": 0.0,
+            "usd_per_hour_complete": True,
+            "budget_usd_per_hour": None,
+            "brake": [],
+            "pauses": [],
+            "services": [],
+        }
+    )
+
+
+def test_an_age_is_told_by_the_daemons_own_clock(tmp_path: Path) -> None:
+    fleet = a_fleet("2026-06-01T08:41:00Z", "2026-06-01T08:41:12Z")
+    with answering(http("200 OK", fleet)) as (port, _):
+        done = invoke("status", "--config", write_config(tmp_path, port=port))
+
+    assert "its tick of 2026-06-01 08:41:00 UTC, 12 s ago." in done.stdout
+
+
+def test_back_from_now_counts_from_the_daemons_now(tmp_path: Path) -> None:
+    fleet = a_fleet("2026-06-01T08:41:00Z", "2026-06-01T08:41:12Z")
+    with answering(http("200 OK", fleet)) as (port, _):
+        config = load(write_config(tmp_path, port=port), environ={})
+
+        assert moment("--since", "-1h", present(config)) == 1780299672.0  # 07:41:12
+    assert abs(present(config) - SystemClock().now()) < 5  # nobody answers any more
 
 
 def test_proxies_of_the_environment_are_not_used_and_odd_names_stay_one_path(tmp_path: Path) -> None:

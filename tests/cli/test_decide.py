@@ -177,8 +177,6 @@ JSON = st.recursive(
 )
 
 
-# Generating such JSON is slow on a busy machine, which says nothing of the program.
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from autoscaler.cli.exits import Exit, Trouble
 from autoscaler.cli.moments import moment
-from autoscaler.cli.times import DURATION_S_MAX, UNIT_S, clock_text, duration_s, spoken
+from autoscaler.cli.times import clock_text, duration_s
 from autoscaler.clock import SystemClock
+from autoscaler.durations import DURATION_S_MAX, UNIT_S, spoken
 
 
 @given(st.integers(1, 40_000), st.sampled_from(sorted(UNIT_S)))

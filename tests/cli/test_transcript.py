@@ -42,7 +42,7 @@ def test_an_increase_is_told_from_facts_to_what_would_have_changed_it() -> None:
         "  queued:  3 (2 s old)",
         "  a: 4 replicas set, 4 ready",
         "    1.10 USD per GPU-hour, 1 gpua5000 per replica",
-        "  queue-depth: wants capacity 75: 60 requests at once need replicas for 75 at 0.80",
+        "  queue-depth: wants capacity 75: 60 requests at once need capacity 75 at 0.80",
         "  need: capacity 75, the largest want of the last 5 min",
         "  service: 0 to 6 replicas",
         "  none held anything back",

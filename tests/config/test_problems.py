@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoscaler.config import ConfigError, locate
 from autoscaler.config.allowed import fields_of
 from autoscaler.config.document import Document
-from autoscaler.config.models import SECONDS_MAX, DaemonSettings, ServiceSettings
+from autoscaler.config.models import DaemonSettings, ServiceSettings
 from autoscaler.config.reader import Reader
+from autoscaler.durations import DURATION_S_MAX
 from tests.config.files import GOOD, ID, KINDS, OTHER_ID, Folder
 
 SECOND = f"""
@@ -423,13 +423,6 @@ def test_a_service_without_deployments_or_policies_is_an_error(folder: Folder) -
     ]
 
 
-def test_no_file_given_says_how_to_give_one() -> None:
-    assert str(locate("a.toml", {"AUTOSCALER_CONFIG": "b.toml"})) == "a.toml"
-    assert str(locate(None, {"AUTOSCALER_CONFIG": "b.toml"})) == "b.toml"
-    with pytest.raises(ConfigError, match="--config FILE or set AUTOSCALER_CONFIG"):
-        locate(None, {})
-
-
 @given(
     text=st.text(max_size=60),
     junk=st.recursive(
@@ -452,7 +445,7 @@ def test_durations_are_from_0_to_30_days(seconds: float) -> None:
     for key in (key for key in fields_of(ServiceSettings) if key.endswith("_s")):
         reader = Reader(Document("c", {}), {}, KINDS_BASE, reads_secrets=True)
         reader.model(ServiceSettings, {"policies": [], key: seconds}, ("services", "a"))
-        assert (not reader.problems) == (0 <= seconds <= SECONDS_MAX)
+        assert (not reader.problems) == (0 <= seconds <= DURATION_S_MAX)
 
 
 @given(seconds=st.floats() | st.integers())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,17 +139,14 @@ async def documented_example() -> AsyncIterator[Harness]:
             await harness.provider.close()
 
 
-LIVE_NEEDS: Final = ("EXOSCALE_API_KEY", "EXOSCALE_API_SECRET", "EXOSCALE_ZONE", "EXOSCALE_DEPLOYMENT_ID")
+EXOSCALE_NEEDS: Final = ("EXOSCALE_API_KEY", "EXOSCALE_API_SECRET", "EXOSCALE_ZONE", "EXOSCALE_DEPLOYMENT_ID")
 
 
 @asynccontextmanager
 async def exoscale_live() -> AsyncIterator[Harness]:
     """The Exoscale adapter over a real account. With EXOSCALE_ALLOW_WRITE=1 the deployment is scaled
     from 0 to EXOSCALE_REPLICAS_MAX, by default 2, and then back."""
-    missing = [name for name in LIVE_NEEDS if not os.environ.get(name)]
-    if missing:
-        pytest.skip(f"a live account needs {', '.join(missing)} in the environment")
-    key, secret, zone, id_ = (os.environ[name] for name in LIVE_NEEDS)
+    key, secret, zone, id_ = (os.environ[name] for name in EXOSCALE_NEEDS)
     clock, telemetry, kind = SystemClock(), Recorder(), PROVIDERS["exoscale"]
     settings = kind.settings.model_validate({"zone": zone, "api_key": key, "api_secret": secret})
     harness = Harness(
@@ -190,7 +187,15 @@ EMULATED: Final[dict[str, Start]] = {
 }
 """Every adapter is here, with what stands behind it."""
 
-LIVE: Final[dict[str, Start]] = {
-    "exoscale": exoscale_live,
+LIVE: Final[dict[str, tuple[Start, tuple[str, ...]]]] = {
+    "exoscale": (exoscale_live, EXOSCALE_NEEDS),
 }
-"""Every adapter whose account may be had from the environment."""
+"""Every adapter whose account may be had from the environment, and the variables that this takes."""
+
+
+def live_params() -> Iterator[Any]:
+    """A parameter for each live account; without its variables it is skipped, in one line of the report."""
+    for name, (_, needs) in LIVE.items():
+        missing = [variable for variable in needs if not os.environ.get(variable)]
+        reason = f"a live account needs {', '.join(missing)} in the environment"
+        yield pytest.param(name, marks=[pytest.mark.skip(reason=reason)] if missing else [])

@@ -11,9 +11,15 @@ import pytest
 
 from autoscaler.clock import SystemClock
 from autoscaler.core.model import ErrorKind, Observation, Phase, exactly
-from autoscaler.emulators.exoscale import PUBLIC_ID, ErrorBody, ExoscaleEmulator, NextOperations
+from autoscaler.emulators.exoscale import (
+    PUBLIC_ID,
+    ErrorBody,
+    ExoscaleEmulator,
+    NextOperations,
+    OperationReason,
+    OperationState,
+)
 from autoscaler.emulators.exoscale import ExoscaleSettings as EmulatorSettings
-from autoscaler.emulators.exoscale_operations import OperationReason, OperationState
 from autoscaler.emulators.faults import Fault, FaultKind
 from autoscaler.emulators.fleet import EmulatedDeployment, EmulatedFleet
 from autoscaler.emulators.server import EmulatorServer

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.contracts.harnesses import EMULATED, LIVE, Harness
+from tests.contracts.harnesses import EMULATED, LIVE, Harness, live_params
 from tests.contracts.provider_contract import ProviderContract
 
 
@@ -25,7 +25,7 @@ class TestEmulated(ProviderContract):
 class TestLive(ProviderContract):
     """Over real accounts, in real time; skipped without credentials in the environment."""
 
-    @pytest_asyncio.fixture(params=LIVE)
+    @pytest_asyncio.fixture(params=list(live_params()))
     async def harness(self, request: pytest.FixtureRequest) -> AsyncIterator[Harness]:
-        async with LIVE[request.param]() as harness:
+        async with LIVE[request.param][0]() as harness:
             yield harness

@@ -6,8 +6,7 @@ import random
 from contextlib import suppress
 
 from autoscaler.core.model import Override, Pause
-from autoscaler.emulators.exoscale import NextOperations
-from autoscaler.emulators.exoscale_operations import OperationReason
+from autoscaler.emulators.exoscale import NextOperations, OperationReason
 from autoscaler.emulators.faults import Fault, FaultKind
 from autoscaler.world.plant import OutOfStock
 from tests.daemon.rig import ACCOUNTS, INTERVAL_S, Rig

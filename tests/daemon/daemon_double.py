@@ -35,7 +35,7 @@ class KeptDaemon:
     async def why(self, service: str, at: float | None) -> Mapping[str, Any]:
         await self._act()
         if self.report is None or service not in self.report.fleet.services:
-            raise KeyError(service)
+            raise UnknownName("service", service, () if self.report is None else self.report.fleet.services)
         return {"service": service, "asked_at": at}
 
     async def pause(self, pause: Pause) -> None:

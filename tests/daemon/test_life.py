@@ -157,6 +157,18 @@ async def test_a_counter_of_the_past_wakes_nothing(tmp_path: Path) -> None:
         assert len(rig.reports) == ticks
 
 
+@pytest.mark.virtual_time
+async def test_a_sample_from_the_future_or_from_before_the_last_is_refused_by_http(tmp_path: Path) -> None:
+    async with a_rig(tmp_path, PUSHED + a_deployment("exo"), replicas=0) as rig:
+        now = rig.clock.now()
+        path = "/v1/signals/chat/queued"
+        assert (await rig.post(path, {"value": 3, "at": now}))[0] == 200
+        early, answer = await rig.post(path, {"value": 4, "at": now + 60})
+        assert (early, "in the future" in str(answer["error"])) == (400, True)
+        assert (await rig.post(path, {"value": 4, "at": now - 60}))[0] == 409
+        assert (await rig.post("/v1/signals/chat/nothing", {"value": 4}))[0] == 404
+
+
 async def _push(rig: Rig, **values: float) -> None:
     for name, value in values.items():
         await rig.daemon.push("chat", name, value, rig.clock.now())

@@ -10,6 +10,7 @@ import pytest
 
 from autoscaler.core.model import Absence, ErrorKind, Human, Override, Pause, Phase, ReplicaRange
 from autoscaler.daemon import page
+from autoscaler.daemon.report import TickReport
 from tests.daemon.daemon_double import KeptDaemon, served
 from tests.daemon.reports import AT, Case, Member, a_fleet, a_report
 
@@ -31,8 +32,12 @@ class Reader(HTMLParser):
         self.text += data + " "
 
 
+def page_of(report: TickReport | None, now: float) -> str:
+    return "".join(page.parts(report, now))
+
+
 def read(*cases: Case, human: Human | None = None, brake: tuple[str, ...] = (), age_s: float = 7) -> Reader:
-    return Reader(page.render(a_report(*cases, human=human, brake=brake), AT + age_s))
+    return Reader(page_of(a_report(*cases, human=human, brake=brake), AT + age_s))
 
 
 def test_a_service_shows_demand_need_replicas_cost_and_why() -> None:
@@ -114,7 +119,7 @@ def test_a_change_of_the_maximum_alone_shows_the_maximum() -> None:
     decision = report.plan.decisions[0]
     plan = replace(report.plan, decisions=(replace(decision, range_to=ReplicaRange(1, 6)),))
 
-    assert "at most 4 → 6" in Reader(page.render(replace(report, plan=plan), AT)).text
+    assert "at most 4 → 6" in Reader(page_of(replace(report, plan=plan), AT)).text
 
 
 def test_old_ticks_are_announced() -> None:
@@ -123,9 +128,9 @@ def test_old_ticks_are_announced() -> None:
 
 
 def test_without_a_report_or_services_the_page_still_stands() -> None:
-    assert "first tick has not ended" in Reader(page.render(None, AT)).text
+    assert "first tick has not ended" in Reader(page_of(None, AT)).text
     empty = a_report(fleet=a_fleet(budget=None))
-    assert "names no service" in Reader(page.render(empty, AT)).text
+    assert "names no service" in Reader(page_of(empty, AT)).text
 
 
 def test_the_page_asks_nothing_of_others_and_runs_nothing() -> None:
@@ -146,7 +151,7 @@ def test_a_name_that_is_markup_stays_text() -> None:
     case = Case(
         members=[Member(why=hostile, gpu_type=f'"{hostile}')], signals={"queued": Absence("error", hostile)}
     )
-    html = page.render(a_report(case), AT)
+    html = page_of(a_report(case), AT)
 
     assert "<script" not in html
     assert hostile in Reader(html).text

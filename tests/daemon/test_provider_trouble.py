@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from autoscaler.emulators.exoscale import NextOperations
-from autoscaler.emulators.exoscale_operations import OperationReason
+from autoscaler.emulators.exoscale import NextOperations, OperationReason
 from autoscaler.emulators.faults import Fault, FaultKind
+from autoscaler.ports import Provider
 from tests.daemon.rig import CHAT, INTERVAL_S, a_deployment, a_rig
 
 pytestmark = pytest.mark.virtual_time
@@ -64,6 +66,43 @@ async def test_a_provider_in_trouble_holds_its_own_and_delays_nobody_else(
         rig.demand(running=60)
         await rig.run(90)
         assert rig.replicas() == 5
+
+
+class Buggy:
+    """An adapter of which one reading method has a bug."""
+
+    def __init__(self, inner: Provider, method: str) -> None:
+        self._inner = inner
+        self._method = method
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._method:
+            return self._fail
+        return getattr(self._inner, name)
+
+    async def _fail(self, *_: object) -> None:
+        raise ZeroDivisionError("a bug of an adapter")
+
+
+@pytest.mark.parametrize("method", ["observe", "prices"])
+async def test_a_bug_in_what_one_adapter_reads_ends_neither_the_tick_nor_the_writes_to_others(
+    tmp_path: Path, method: str
+) -> None:
+    async with a_rig(tmp_path, TWO) as rig:
+        rig.demand(running=20, code_queued=0, code_running=20)
+        await rig.run(90)
+        ticker = rig.daemon.ticker
+        buggy: Any = Buggy(ticker.setup.providers["exo"], method)
+        ticker.reconfigure(replace(ticker.setup, providers={**ticker.setup.providers, "exo": buggy}))
+        rig.demand(running=60, code_running=60)
+
+        await rig.tick()
+        assert rig.replicas("other", service="code") == 5
+        assert rig.replicas() == (5 if method == "prices" else 2)
+
+        rig.demand(running=60, code_running=20)
+        await rig.run(180)
+        assert rig.replicas("other", service="code") == 2, "ticks go on"
 
 
 async def test_reads_stop_for_as_long_as_a_limit_asks(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import sys
 import time
 from pathlib import Path
 
@@ -145,6 +146,18 @@ def test_the_view_fits_every_usual_terminal(tmp_path: Path) -> None:
         assert on.url in text
         assert "event 79 that" in text
         assert all(sum(segment.cell_length for segment in line) <= width for line in shown)
+
+
+def test_the_command_that_is_shown_is_one_that_works_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", [".venv/bin/autoscaler", "demo"])
+    assert words.ask(tmp_path).startswith(".venv/bin/autoscaler why chat ")
+
+    (tmp_path / "autoscaler").touch(mode=0o755)
+    assert words.ask(tmp_path).startswith("autoscaler why chat ")
 
 
 def test_the_summary_fits_eighty_columns(tmp_path: Path) -> None:

@@ -8,8 +8,14 @@ from typing import Any
 
 import pytest
 
-from autoscaler.emulators.exoscale import PUBLIC_ID, ErrorBody, ExoscaleSettings, NextOperations
-from autoscaler.emulators.exoscale_operations import OperationReason, OperationState
+from autoscaler.emulators.exoscale import (
+    PUBLIC_ID,
+    ErrorBody,
+    ExoscaleSettings,
+    NextOperations,
+    OperationReason,
+    OperationState,
+)
 from tests.emulators.client import CODE, FLEET, ID, ONE, Client, emulated, hands
 
 ENTRY = {

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from autoscaler.emulators.signature import refusal
+from autoscaler.emulators.exoscale.signature import refusal
 from tests.emulators.client import CHAT, ID, ONE, authorization, emulated, hands
 
 KEY: Final = "EXO0123456789abcdef01234567"

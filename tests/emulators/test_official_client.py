@@ -16,8 +16,7 @@ from exoscale.api.exceptions import (
 from exoscale.api.v2 import Client as Official
 
 from autoscaler.clock import SystemClock
-from autoscaler.emulators.exoscale import PUBLIC_ID, ExoscaleSettings, NextOperations
-from autoscaler.emulators.exoscale_operations import OperationReason
+from autoscaler.emulators.exoscale import PUBLIC_ID, ExoscaleSettings, NextOperations, OperationReason
 from tests.emulators.client import ID, Client, emulated
 
 

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from fnmatch import fnmatch
 
 import pytest
@@ -73,6 +74,15 @@ def test_all_that_the_recipe_copies_is_there_and_nothing_else_is_sent() -> None:
     assert copied == allowed
     assert all((ROOT / name).exists() for name in copied)
     assert not any(fnmatch(".env", pattern) or fnmatch(".git", pattern) for pattern in allowed)
+
+
+def test_the_build_stage_has_all_that_the_wheel_is_made_of() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    build_stage = RECIPE[: RECIPE.rindex("\nFROM ")]
+    copied = {name for line in instructions("COPY", build_stage) for name in line.split()[:-1]}
+
+    assert {"pyproject.toml", "autoscaler", *wheel["force-include"]} <= copied
 
 
 # --- the health check ----------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from autoscaler.core.model import ErrorKind
 from autoscaler.ports import Ref
 from autoscaler.providers.exoscale import ExoscaleSettings
 from autoscaler.providers.exoscale.adapter import Exoscale
+from tests.servers import serving
 
 KEY = "EXO0123456789abcdef01234567"
 SECRET = "worked-example-secret-not-real"
@@ -114,15 +115,9 @@ async def vendor(tls: ssl.SSLContext | None = None) -> AsyncIterator[Vendor]:
     it = Vendor()
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", it.handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
-    await site.start()
-    it.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}/v2"
-    try:
+    async with serving(app, tls) as address:
+        it.url = f"{address}/v2"
         yield it
-    finally:
-        await runner.cleanup()
 
 
 @asynccontextmanager

@@ -42,9 +42,8 @@ class Harness(ABC):
 
     async def make_cut_off(self) -> SignalSource:
         """A source that can reach nothing, or that has heard nothing."""
-        return self.kind.create(
-            "source", self.kind.settings(url=f"http://127.0.0.1:{free_port()}"), self.clock
-        )
+        settings = self.kind.settings.model_validate({"url": f"http://127.0.0.1:{free_port()}"})
+        return self.kind.create("source", settings, self.clock)
 
 
 class PrometheusHarness(Harness):
@@ -64,7 +63,7 @@ class PrometheusHarness(Harness):
         self.url = url
 
     async def make(self) -> SignalSource:
-        return self.kind.create("source", self.kind.settings(url=self.url), self.clock)
+        return self.kind.create("source", self.kind.settings.model_validate({"url": self.url}), self.clock)
 
 
 class PushHarness(Harness):
@@ -80,7 +79,7 @@ class PushHarness(Harness):
         return source
 
     async def make_cut_off(self) -> SignalSource:
-        source = self.kind.create("source", self.kind.settings(), self.clock)
+        source = self.kind.create("source", self.kind.settings.model_validate({}), self.clock)
         assert isinstance(source, PushSource)
         source.expect([self.eight.key, self.zero.key, self.troubles[0].key])
         return source
@@ -112,7 +111,7 @@ class GuideHarness(Harness):
         self.url = url
 
     async def make(self) -> SignalSource:
-        return self.kind.create("source", self.kind.settings(url=self.url), self.clock)
+        return self.kind.create("source", self.kind.settings.model_validate({"url": self.url}), self.clock)
 
     @classmethod
     @asynccontextmanager
@@ -246,5 +245,5 @@ def test_every_kinds_models_are_frozen_strict_and_described(guide_kind: SourceKi
 def test_a_source_is_made_without_an_event_loop(clock: SettableClock, guide_kind: SourceKind) -> None:
     for kind in (*SOURCES.values(), guide_kind):
         needs_url = "url" in kind.settings.model_fields
-        settings = kind.settings(url="http://127.0.0.1:1") if needs_url else kind.settings()
+        settings = kind.settings.model_validate({"url": "http://127.0.0.1:1"} if needs_url else {})
         assert kind.create("source", settings, clock).name == "source"

@@ -278,6 +278,19 @@ async def test_credentials_are_sent_and_never_shown(
         assert secret not in shown
 
 
+async def test_replies_are_asked_for_uncompressed() -> None:
+    asked: list[str | None] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        asked.append(request.headers.get("Accept-Encoding"))
+        return web.Response(text=success("1"))
+
+    async with answering(handler) as url:
+        await read_one(url, "up")
+
+    assert asked == ["identity"]
+
+
 async def test_a_redirect_is_not_followed_with_the_credentials() -> None:
     asked: list[str] = []
 

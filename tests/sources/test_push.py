@@ -115,17 +115,6 @@ def test_a_clock_that_was_set_back_does_not_lock_senders_out(
     assert taken.at <= clock.now()
 
 
-def test_a_listener_hears_the_new_value_and_the_old(source: PushSource) -> None:
-    heard: list[tuple[str, str, float, float | None]] = []
-    source.on_push = lambda *event: heard.append(event)
-    source.push(*KEY, 0)
-    source.push(*KEY, 2)
-    with pytest.raises(PushError):
-        source.push(*KEY, -1)
-
-    assert heard == [("chat", "queued", 0, None), ("chat", "queued", 2, 0)]
-
-
 async def test_a_reload_keeps_what_stays_configured_and_forgets_the_rest(source: PushSource) -> None:
     kept = source.push(*KEY, 3)
     source.push("chat", "running", 5)

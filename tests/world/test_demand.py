@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoscaler.world.default_day import day_rows
-from autoscaler.world.demand import arrivals, scale_to_peak, scale_to_work
+from autoscaler.world.demand import arrivals, scale_to_work
 from autoscaler.world.service_time import MeanServiceTime, TokenServiceTime
 from autoscaler.world.trace import Row, TraceError, read_trace
 
@@ -136,11 +136,10 @@ def test_arrivals_do_not_change_with_the_service_time_and_each_service_has_its_o
     assert times(MeanServiceTime(), "chat") != times(MeanServiceTime(), "code")
 
 
-def test_a_trace_is_scaled_to_the_peak_or_to_the_work_wanted() -> None:
-    assert scale_to_peak(ROWS, 10.0) == pytest.approx(0.1)
+def test_a_trace_is_scaled_to_the_work_wanted() -> None:
     assert scale_to_work(ROWS, MeanServiceTime(8.0), 48.0) == pytest.approx(0.06)
     with pytest.raises(ValueError, match="no requests"):
-        scale_to_peak([Row(0, 60, 0)], 10.0)
+        scale_to_work([Row(0, 60, 0)], MeanServiceTime(8.0), 10.0)
 
 
 def test_the_default_day_has_the_statistics_it_claims() -> None:

@@ -25,6 +25,7 @@ from autoscaler.ports import (
     Rejected,
     Telemetry,
 )
+from autoscaler.providers.exoscale import calls
 from autoscaler.providers.exoscale.evidence import Evidence
 from autoscaler.providers.exoscale.operations import Operations
 from autoscaler.providers.exoscale.replies import (
@@ -38,16 +39,12 @@ from autoscaler.providers.exoscale.replies import (
 )
 from autoscaler.providers.exoscale.settings import ExoscaleSettings
 from autoscaler.providers.exoscale.signature import EXPIRES_AFTER_S, authorization
-from autoscaler.providers.http import Call, HttpApi, Outgoing
+from autoscaler.providers.http import HttpApi, Outgoing
 from autoscaler.providers.kinds import ProviderSettings
 from autoscaler.providers.plain_text import plain_text
 
 FAMILIES_AGE_MAX_S: Final = 300.0
 FOLLOW_UP_SHARE: Final = 0.25  # of deadline_s, for what a tick can do without
-
-LIST: Final = Call("list-deployments", "GET", "/ai/deployment", (("visibility", "private"),))
-LIST_ALL: Final = Call("list-deployments", "GET", "/ai/deployment")
-FAMILIES: Final = Call("list-ai-instance-types", "GET", "/ai/instance-type")
 
 
 class Exoscale:
@@ -112,9 +109,7 @@ class Exoscale:
         RateLimited, BadReply. Source: GET /ai/deployment/{id}.
         """
         id_ = _id_of(ref)
-        entry = await self._http.call(
-            Call("get-deployment", "GET", f"/ai/deployment/{id_}"), lambda body: parse_one(body, id_)
-        )
+        entry = await self._http.call(calls.get(id_), lambda body: parse_one(body, id_))
         if not entry.ours:
             self._seen.pop(id_, None)
             raise _not_ours(entry)
@@ -140,7 +135,7 @@ class Exoscale:
         was = self._seen[id_].replicas
         try:
             operation = await self._http.call(
-                Call("scale-deployment", "POST", f"/ai/deployment/{id_}/scale", body={"replicas": count}),
+                calls.scale(id_, count),
                 lambda body: parse_operation(body, self._http.secrets),
             )
         except Busy as error:
@@ -161,10 +156,10 @@ class Exoscale:
 
     async def inventory(self) -> Inventory:
         """All deployments of the zone, those of the shared service too, and the GPU families."""
-        listing = await self._http.call(LIST_ALL, parse_listing)
+        listing = await self._http.call(calls.LIST_ALL, parse_listing)
         families: Mapping[str, bool] = {}
         with suppress(ProviderError):
-            families = await self._http.call(FAMILIES, parse_families)
+            families = await self._http.call(calls.FAMILIES, parse_families)
         items = [_item(id_, entry) for id_, entry in sorted(listing.entries.items())]
         return Inventory(tuple(items), dict(families))
 
@@ -187,7 +182,7 @@ class Exoscale:
     async def _list(self) -> Listing | ProviderError:
         # A value, so that the calls beside it are not left running when it fails.
         try:
-            return await self._http.call(LIST, parse_listing)
+            return await self._http.call(calls.LIST, parse_listing)
         except ProviderError as error:
             return error
 
@@ -199,7 +194,7 @@ class Exoscale:
         self._families = {}  # What was true five minutes ago is not known now.
         with suppress(ProviderError, TimeoutError):
             async with self._clock.deadline(self._follow_up_s):
-                self._families = await self._http.call(FAMILIES, parse_families)
+                self._families = await self._http.call(calls.FAMILIES, parse_families)
 
     def _find(self, ref: Ref, listing: Listing) -> Entry | ProviderError:
         try:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from autoscaler.ports import Clock, ProviderError
+from autoscaler.providers.exoscale import calls
 from autoscaler.providers.exoscale.replies import parse_logs, parse_one
-from autoscaler.providers.http import Call, HttpApi
+from autoscaler.providers.http import HttpApi
 from autoscaler.providers.plain_text import plain_text
 
 LOG_LINES_MAX: Final = 20
@@ -66,19 +67,12 @@ class Evidence:
         account.tries += 1
         # One after the other, and each kept by itself: logs of a broken deployment may well fail.
         if account.details is None:
-            call = Call("get-deployment", "GET", f"/ai/deployment/{deployment}")
             with suppress(ProviderError):
-                entry = await self._http.call(call, lambda body: parse_one(body, deployment))
+                entry = await self._http.call(calls.get(deployment), lambda body: parse_one(body, deployment))
                 account.details = plain_text(entry.details, secrets=self._http.secrets)
         if account.logs is None:
-            call = Call(
-                "get-deployment-logs",
-                "GET",
-                f"/ai/deployment/{deployment}/logs",
-                (("tail", str(LOG_LINES_MAX)), ("stream", "false")),
-            )
             with suppress(ProviderError):
-                lines = await self._http.call(call, parse_logs)
+                lines = await self._http.call(calls.logs(deployment, LOG_LINES_MAX), parse_logs)
                 account.logs = tuple(
                     plain_text(line, secrets=self._http.secrets, chars_max=LINE_CHARS_MAX)
                     for line in lines[-LOG_LINES_MAX:]

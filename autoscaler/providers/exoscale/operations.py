@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from autoscaler.ports import Clock, NotFound, OperationEnd, ProviderError, Telemetry
+from autoscaler.providers.exoscale import calls
 from autoscaler.providers.exoscale.replies import REASONS, Entry, Operation, parse_operation
-from autoscaler.providers.http import Call, HttpApi
+from autoscaler.providers.http import HttpApi
 
 UNREAD_MAX_S: Final = 1800.0  # not one answer about it for so long: forget it
 PENDING_MAX_S: Final = 6 * 3600.0  # nothing that a vendor does to replicas takes so long
@@ -93,7 +94,7 @@ class Operations:
         followed.tried_at = self._clock.monotonic()
         try:
             operation = await self._http.call(
-                Call("get-operation", "GET", f"/operation/{followed.operation}"),
+                calls.operation(followed.operation),
                 lambda body: parse_operation(body, self._http.secrets),
             )
         except ProviderError as error:

@@ -1,8 +1,4 @@
-"""Exoscale Dedicated Inference, as published: signed requests, exact counts, asynchronous operations.
-
-Sources: Exoscale API reference (AI deployments), PyPI ``exoscale`` 0.16.4. What neither says is a
-choice of ours; docs/emulators.md lists those.
-"""
+"""The published API over a world, request by request."""
 
 from __future__ import annotations
 
@@ -10,24 +6,18 @@ import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any, Final
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from autoscaler.clock import SystemClock
-from autoscaler.emulators.exoscale_operations import (
-    Exhibit,
-    Face,
-    Operation,
-    OperationReason,
-    Operations,
-    OperationState,
-)
+from autoscaler.emulators.control import guarded, read_body
+from autoscaler.emulators.exoscale.exhibits import Exhibit, Face
+from autoscaler.emulators.exoscale.operations import Operation, Operations
+from autoscaler.emulators.exoscale.settings import ErrorBody, ExoscaleSettings, NextOperations
+from autoscaler.emulators.exoscale.signature import refusal
 from autoscaler.emulators.fleet import DEFAULT_FLEET, EmulatedFleet, FleetError
-from autoscaler.emulators.signature import refusal
 from autoscaler.emulators.vendor import circumstances_now
 from autoscaler.ports import Clock
 from autoscaler.world.plant import DeploymentSpec, DeploymentStatus, OutOfStock, World, WorldEvent
@@ -51,36 +41,6 @@ _TITLES: Final = {
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
-
-
-class ErrorBody(StrEnum):
-    """The four shapes that Exoscale's errors were seen in."""
-
-    PROBLEM = "problem"  # type, title, status, detail
-    ERROR = "error"  # error
-    CODE = "code"  # code, error
-    DEPLOYMENTS = "deployments"  # deployments: no text at all
-
-
-class ExoscaleSettings(BaseModel):
-    """How this emulator behaves where Exoscale's documentation leaves it open, or a test wants it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    operation_s: float | None = Field(default=3.0, ge=0, le=86400)  # None: until all replicas serve
-    error_body: ErrorBody | None = None  # None: code for 403, problem for the rest
-    unauthorized_families: tuple[str, ...] = ()
-
-
-class NextOperations(BaseModel):
-    """How the next so many operations end."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    reason: OperationReason
-    state: OperationState = OperationState.FAILURE
-    message: str | None = None
-    operations: int = Field(default=1, ge=0, le=10_000)
 
 
 class _Refused(Exception):
@@ -157,8 +117,8 @@ class ExoscaleEmulator:
         """Settings, and operations that fail."""
         return (
             web.get("/_emulator/exoscale/settings", self._get_settings),
-            web.put("/_emulator/exoscale/settings", self._put_settings),
-            web.post("/_emulator/exoscale/next-operations", self._post_next_operations),
+            web.put("/_emulator/exoscale/settings", guarded(self._put_settings)),
+            web.post("/_emulator/exoscale/next-operations", guarded(self._post_next_operations)),
         )
 
     def refusal(self, request: web.Request, body: bytes) -> web.Response | None:
@@ -483,17 +443,11 @@ class ExoscaleEmulator:
         return web.json_response(self.settings.model_dump(mode="json"))
 
     async def _put_settings(self, request: web.Request) -> web.Response:
-        try:
-            self.settings = ExoscaleSettings.model_validate_json(await request.read())
-        except ValidationError as error:
-            return web.json_response({"error": str(error)}, status=400)
-        return web.json_response(self.settings.model_dump(mode="json"))
+        self.settings = await read_body(request, ExoscaleSettings)
+        return await self._get_settings(request)
 
     async def _post_next_operations(self, request: web.Request) -> web.Response:
-        try:
-            self.fail_next_operations(NextOperations.model_validate_json(await request.read()))
-        except ValidationError as error:
-            return web.json_response({"error": str(error)}, status=400)
+        self.fail_next_operations(await read_body(request, NextOperations))
         return web.json_response({})
 
 
