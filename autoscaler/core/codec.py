@@ -143,9 +143,16 @@ def _observation(value: Any, where: str) -> Observation:
         zero=_word(ZeroCapability, body.get("zero", "exact"), f"{where}.zero"),
         available=_optional(body, "available", where, _flag),
         busy=_flag(body.get("busy", False), f"{where}.busy"),
-        error=_word(ErrorKind, body["error"], f"{where}.error") if body.get("error") is not None else None,
+        error=_error(body.get("error"), f"{where}.error"),
         evidence=tuple(_text(item, f"{where}.evidence") for item in evidence),
     )
+
+
+def _error(value: Any, where: str) -> ErrorKind | None:
+    """A kind of provider error, as a word (``rate_limited``) or as its class is called (``RateLimited``)."""
+    if isinstance(value, str):
+        value = "".join(f"_{c.lower()}" if c.isupper() else c for c in value).lstrip("_")
+    return None if value is None else _word(ErrorKind, value, where)
 
 
 def _phase(value: Any, where: str) -> Phase:
@@ -237,7 +244,7 @@ def _outcomes(value: Any) -> tuple[Outcome, ...]:
                 service=_text(body.get("service"), f"{where}.service"),
                 deployment=_text(body.get("deployment"), f"{where}.deployment"),
                 outcome=_word(OutcomeWord, body.get("outcome"), f"{where}.outcome"),
-                error=_word(ErrorKind, error, f"{where}.error") if error is not None else None,
+                error=_error(error, f"{where}.error"),
                 retry_after_s=_optional(body, "retry_after_s", where, _number),
             )
         )

@@ -19,14 +19,17 @@ def judge_range(was: DeploymentMemory, seen: ReplicaRange, at: float, hold_s: fl
     changed = seen != was.last.replicas
     if was.left_alone_until is not None and at < was.left_alone_until:
         return replace(was, drift_until=None, read_back=seen, intents=())
+    # A deadline that passed while nobody looked leaves the intent ours for this first look.
+    is_ours = any(seen == intent.range_to and was.last_at <= intent.deadline for intent in was.intents)
     if was.drift_until is not None:
         if at >= was.drift_until:
             return replace(was, drift_until=None, read_back=seen, intents=())
+        if changed and is_ours:  # What max_replicas made us write goes on with the hold; it starts none.
+            return replace(was, read_back=seen)
         return _hold(was, at, hold_s) if changed else was
     if seen == was.read_back:
         return was
-    # A deadline that passed while nobody looked leaves the intent ours for this first look.
-    if any(seen == intent.range_to and was.last_at <= intent.deadline for intent in was.intents):
+    if is_ours:
         return replace(was, read_back=seen)
     if changed:
         return _hold(was, at, hold_s)

@@ -143,9 +143,9 @@ def _cooldown(case: Case, site: Site, to: int) -> Verdict | None:
 
 def _ceiling(case: Case, site: Site) -> int:
     """The tightest ceiling on this deployment; the service's counts where it forces this very decrease."""
-    total = sum(s.now for s in case.sites)
-    if total > case.limits.total.ceiling:
-        return min(site.limits.ceiling, site.target)
+    surplus = sum(s.now for s in case.sites) - case.limits.total.ceiling
+    if surplus > 0:
+        return min(site.limits.ceiling, max(site.target, site.now - surplus))
     return site.limits.ceiling
 
 

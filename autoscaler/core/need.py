@@ -96,7 +96,7 @@ def need_of(
         held = memory.need if memory.need is not None else 0.0
         if not memory.kept or memory.need is None:
             held = max(held, _held(service, deployments))
-        if held > amount:
+        if held >= amount:
             amount, reason, text = held, keep_reason, _keep_text(keep_reason, voices)
     seen_at = (
         at

@@ -19,7 +19,7 @@ def make_before_break(case: Case) -> None:
 
     The bar is the smaller of need and what ceilings, overrides and ``max_replicas`` leave: those are obeyed
     first, from what is there. Deployments are taken dearest first, each counting what earlier ones leave.
-    The floor of the total is kept in the same way.
+    Floors of the total are kept in the same way.
     """
     falling = [site for site in case.sites if site.to < site.now]
     if not falling:
@@ -33,6 +33,7 @@ def make_before_break(case: Case) -> None:
             site.to,
             _kept(case, site, serving, need, _serving),
             _kept(case, site, held, need, _held),
+            _kept_for_floors(case, site, serving),
             min(held[id(site)], floor - sum(held[id(s)] for s in case.sites if s is not site)),
         )
         if to > site.to:
@@ -40,6 +41,13 @@ def make_before_break(case: Case) -> None:
             site.steps.append(Step("moving", site.to, to, text))
             site.to, site.reason, site.text = to, "moving", text
         serving[id(site)] = held[id(site)] = site.to
+
+
+def _kept_for_floors(case: Case, site: Site, serving: dict[int, int]) -> int:
+    """Serving replicas of this site that floors of the total rest on, weak ones too: the last one does not
+    go to another deployment before it serves there."""
+    missing = case.least - sum(_serving(s, serving[id(s)]) for s in case.sites if s is not site)
+    return min(missing, _serving(site, serving[id(site)]))
 
 
 def _left_by_ceilings(case: Case, falling: list[Site], counting: _Counting) -> dict[int, int]:

@@ -63,7 +63,7 @@ def _service(
         wants=staircase(was.wants, at, evidence.want, service.stabilise_down_s),
         demand_seen_at=at if seen else was.demand_seen_at,
         blind_since=blind_since,
-        need=evidence.need,
+        need=min(evidence.need, _carried_at_most(service, evidence)) if kept else evidence.need,
         kept=kept,
         had_demand=had and not evidence.blind,
         brake_until=(was.brake_until if was.brake_until is not None else at + HOUR_S) if held else None,
@@ -71,6 +71,11 @@ def _service(
         history=was.history,
         policies=_learned(was, service, view),
     )
+
+
+def _carried_at_most(service: Service, evidence: ServiceEvidence) -> float:
+    """What a ceiling on the total leaves to carry: what it took while demand was not known is not owed."""
+    return evidence.ceiling * max((d.capacity_per_replica for d in service.deployments), default=0.0)
 
 
 def _learned(was: ServiceMemory, service: Service, view: View) -> Mapping[str, Mapping[str, Any]]:

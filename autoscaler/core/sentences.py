@@ -34,6 +34,8 @@ def decisions_of(case: Case) -> list[Decision]:
         range_from = site.observed.replicas
         range_to = _range_to(case, site)
         assert range_from is not None
+        if range_to.maximum != range_from.maximum and site.to == site.now and reason in ("hold", "drift"):
+            reason, why = _top_reason(case, site, range_to.maximum)
         decisions.append(
             Decision(
                 case.service.name, site.deployment.name, site.now, site.to, reason, why, range_from, range_to
@@ -54,6 +56,9 @@ def _range_to(case: Case, site: Site) -> ReplicaRange:
         if site.to == site.now and (site.reason or site.fixed or case.paused is not None):
             return seen  # A guard holds it: the range stays, whatever it is.
         return exactly(site.to)
+    if site.obstacle == "drift" and case.paused is None:
+        most = site.deployment.max_replicas  # Hands off, but never above what the configuration allows.
+        return ReplicaRange(min(seen.minimum, most), min(seen.maximum, most))
     if site.fixed or case.paused == "both":
         return seen
     running = max(site.to, min(site.billed, seen.maximum))
@@ -65,6 +70,17 @@ def _range_to(case: Case, site: Site) -> ReplicaRange:
         site.to,
         min(top, site.deployment.max_replicas) if site.to <= site.deployment.max_replicas else site.to,
     )
+
+
+def _top_reason(case: Case, site: Site, top: int) -> tuple[str, str]:
+    """What set the maximum of a range whose minimum stays."""
+    total = case.limits.total
+    if site.obstacle == "drift" or top == site.deployment.max_replicas:
+        return "bounds", f"max_replicas is {site.deployment.max_replicas}"
+    for limits in (site.limits, total):
+        if top == limits.ceiling:
+            return limits.ceiling_reason, limits.ceiling_text
+    return "budget", f"the budget holds {top} replicas"
 
 
 # --- reasons ------------------------------------------------------------------------------------
@@ -117,10 +133,10 @@ def _limit(case: Case, site: Site) -> tuple[str, str] | None:
     budget_beaten = site.to > site.now and case.floors_over_budget
     total = case.limits.total
     count = sum(s.to for s in case.sites)
-    if site.limits.floor > 0 and site.to == site.limits.floor and _is_spare(case, site):
+    if site.limits.floor > 0 and site.to == site.limits.floor and _is_spare(case, site, site.limits):
         text = _sentence(_need_text(case), site.limits.floor_text)
         return ("floor_over_budget" if budget_beaten else site.limits.floor_reason), text
-    if total.floor > 0 and count <= total.floor and _is_spare(case, site):
+    if total.floor > 0 and count <= total.floor and _is_spare(case, site, total):
         text = _sentence(_need_text(case), total.floor_text)
         return ("floor_over_budget" if budget_beaten else total.floor_reason), text
     if site.to == site.limits.ceiling and _reaches(case, site, site.limits):
@@ -130,14 +146,25 @@ def _limit(case: Case, site: Site) -> tuple[str, str] | None:
     return None
 
 
-def _is_spare(case: Case, site: Site) -> bool:
+def _is_spare(case: Case, site: Site, limits: Limits) -> bool:
     """Whether a floor holds this number: the need alone asks for no more than this, alone or together."""
     if len(case.sites) == 1:
         return _needed(case, site) <= site.to
+    if limits is site.limits and any(
+        s.to < s.limits.ceiling and not s.no_increase and _value(s) < _value(site)
+        for s in case.sites
+        if s is not site
+    ):
+        return True  # A cheaper one has room, and would have it.
     others = sum(s.to * s.capacity for s in case.sites if s is not site)
     return others + (site.to - 1) * site.capacity >= case.need.amount and _weak(case) < sum(
         s.to for s in case.sites
     )
+
+
+def _value(site: Site) -> float:
+    """What a unit of capacity costs here."""
+    return site.micro_usd / site.capacity
 
 
 def _reaches(case: Case, site: Site, limits: Limits) -> bool:
@@ -148,6 +175,10 @@ def _reaches(case: Case, site: Site, limits: Limits) -> bool:
         if limits.ceiling < site.now and site.keep >= site.to:
             return True
         return _needed(case, site) >= site.to and (_needed(case, site) > 0 or limits.ceiling < site.now)
+    if limits is site.limits and any(
+        s.to > s.limits.floor and _value(s) > _value(site) for s in case.sites if s is not site
+    ):
+        return True  # A dearer one has what this one may not.
     carried = sum(s.to * s.capacity for s in case.sites)
     return (
         carried < case.need.amount
@@ -182,7 +213,8 @@ def _need_reason(case: Case, site: Site) -> tuple[str, str]:
     need = case.need
     count = sum(s.to for s in case.sites)
     for floor in reversed(need.floors):
-        if count > 0 and count <= floor.replicas and _covers_without(case, site):
+        ties = floor.reason == "fallback" and len(case.sites) == 1 and _needs_at_most(case, floor.replicas)
+        if 0 < count <= floor.replicas and (ties or _covers_without(case, site)):
             return floor.reason, floor.text
     if need.keeps_set and site.to == site.now and _is_kept(case, site):
         return need.keep_reason, _need_text(case)
@@ -199,6 +231,10 @@ def _need_reason(case: Case, site: Site) -> tuple[str, str]:
     if need.reason == "hold":
         return _quiet_reason(case), _need_text(case)
     return need.reason, _need_text(case)
+
+
+def _needs_at_most(case: Case, count: int) -> bool:
+    return replicas_needed(case.need.amount, case.sites[0].capacity) <= count
 
 
 def _quiet_reason(case: Case) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 
 from autoscaler.core.fleet import Fleet, NamedPolicy, Service
 from autoscaler.core.memory import DeploymentMemory, Memory, ServiceMemory
-from autoscaler.core.model import Absence, Reading, Sample, Snapshot
+from autoscaler.core.model import Absence, Phase, Reading, Sample, Snapshot
 from autoscaler.core.money import ReplicaPrice, replica_price
 from autoscaler.core.need import Voice
 from autoscaler.core.proposals import DeploymentView, Preference, Proposal, View
@@ -99,8 +99,12 @@ def view_of(
 
 
 def _add_ready(total: int | None, was: DeploymentMemory | None) -> int | None:
-    """Ready replicas so far; a deployment that was never seen makes the sum unknown."""
+    """Ready replicas so far. Not known: a deployment that was never seen, or one that serves by the
+    vendor's word while nobody says with how many."""
     if total is None or was is None:
+        return None
+    serves = was.replicas_set > 0 and was.last.phase is Phase.READY
+    if was.ready == 0 and not was.ready_known and serves:
         return None
     return total + was.ready
 
