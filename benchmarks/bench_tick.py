@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import sys
 import tempfile
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import aiohttp
 
+from autoscaler.cli.collector import settle
 from autoscaler.clock import SystemClock
 from autoscaler.config import load
 from autoscaler.providers.exoscale.signature import authorization
@@ -55,6 +55,7 @@ async def measure(directory: Path, plant: Plant, count: int) -> tuple[list[float
     ticks, bares = [], []
     async with assemble(config, clock=SystemClock()) as running, aiohttp.ClientSession() as session:
         ticker = running.daemon.ticker
+        settle()  # as the daemon does
         await bare(plant, count, session)
         for _ in range(WARM_UP_MAX):
             report = await ticker.tick()
@@ -64,7 +65,6 @@ async def measure(directory: Path, plant: Plant, count: int) -> tuple[list[float
             if not report.scale_calls and not any(o.busy or o.phase == "scaling" for o in seen):
                 break
         for _ in range(ROUNDS):
-            gc.collect()
             started = time.perf_counter()
             report = await ticker.tick()
             ticks.append(time.perf_counter() - started)

@@ -50,13 +50,8 @@ class BadLine(ValueError):
 
 def instant_text(at: float) -> str:
     """ISO 8601 in UTC, with milliseconds only where there are some."""
-    moment = datetime.fromtimestamp(at, UTC)
-    millis = round(moment.microsecond / 1000)
-    if millis == 0:
-        return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-    if millis == 1000:
-        return instant_text(math.floor(at) + 1)
-    return f"{moment.strftime('%Y-%m-%dT%H:%M:%S')}.{millis:03d}Z"
+    moment = datetime.fromtimestamp(round(at, 3), UTC)
+    return moment.isoformat(timespec="milliseconds" if moment.microsecond else "seconds")[:-6] + "Z"
 
 
 def instant(value: Any, where: str) -> float:

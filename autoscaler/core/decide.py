@@ -90,7 +90,7 @@ def _case(
 ) -> Case:
     at = snapshot.at
     known = memory.services[service.name]
-    memories = tuple(memory.deployments.get(d.key) for d in service.deployments)
+    memories = tuple([memory.deployments.get(d.key) for d in service.deployments])
     wakes = any(m is not None and m.last.wakes for m in memories)
     need = need_of(service, known, memories, voices, at, wakes, service.name in held)
     overrides = memory.human.overrides

@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from functools import cache
+from operator import attrgetter
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
@@ -22,12 +23,11 @@ def pack(value: Any) -> Any:
     if kind in _PLAIN or isinstance(value, str):
         return value.value if isinstance(value, Enum) else value
     if is_dataclass(value):
+        values, named = _fields(cast(Hashable, kind))
         packed: dict[str, Any] = {}
-        for name, default in _fields(cast(Hashable, kind)):
-            item = getattr(value, name)
-            if item is default or item == default:
-                continue
-            packed[name] = pack(item)
+        for item, (name, default) in zip(values(value), named, strict=True):
+            if item is not default and item != default:
+                packed[name] = item if type(item) in _PLAIN else pack(item)
         return packed
     if isinstance(value, Mapping):
         return {str(k): pack(v) for k, v in value.items()}
@@ -49,14 +49,18 @@ _PLAIN = frozenset({int, float, bool, type(None), str})
 
 
 @cache
-def _fields(kind: Hashable) -> tuple[tuple[str, Any], ...]:
+def _fields(kind: Hashable) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[tuple[str, Any], ...]]:
+    """How to read all fields of a dataclass at once, and their names and defaults."""
     found = []
     for f in fields(cast(Any, kind)):
         default = f.default
         if default is MISSING and f.default_factory is not MISSING:
             default = f.default_factory()
         found.append((f.name, default))
-    return tuple(found)
+    names = [name for name, _ in found]
+    # ``attrgetter`` of one name gives the value, not a tuple of it.
+    read = attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
+    return read, tuple(found)
 
 
 def unpack(kind: type[T], value: Any) -> T:

@@ -17,14 +17,15 @@ def supply(case: Case) -> None:
     _price_unknowns(sites)
     _least(case)
     free = [site for site in sites if not site.fixed]
-    _lift_ceilings(case, free)
+    if case.hard_least > 0:
+        _lift_ceilings(case, free)
     for site in sites:
         if site.fixed:
             site.target = (
                 min(site.now, site.deployment.max_replicas) if site.obstacle == "drift" else site.now
             )
     if not free:
-        case.stays = tuple(site.target for site in sites)
+        case.stays = tuple([site.target for site in sites])
         return
     stays = _stay(case, free, None)
     targets = _move(case, free, stays) if case.need.moves and len(free) > 1 else stays
@@ -33,12 +34,17 @@ def supply(case: Case) -> None:
         stays = targets = _cover_overdue(case, free, stays)
     for site, target in zip(free, targets, strict=True):
         site.target = target
-    by_key = dict(zip((site.deployment.key for site in free), stays, strict=True))
-    case.stays = tuple(by_key.get(site.deployment.key, site.target) for site in sites)
+    if len(free) == len(sites):
+        case.stays = stays
+        return
+    by_key = dict(zip([site.deployment.key for site in free], stays, strict=True))
+    case.stays = tuple([by_key.get(site.deployment.key, site.target) for site in sites])
 
 
 def _price_unknowns(sites: list[Site]) -> None:
-    dearest = max((s.price.micro_usd for s in sites if s.price.micro_usd is not None), default=0)
+    dearest = 0
+    for site in sites:
+        dearest = max(dearest, site.price.micro_usd or 0)
     for site in sites:
         site.micro_usd = site.price.micro_usd if site.price.micro_usd is not None else dearest + 1
 

@@ -199,5 +199,8 @@ def _preference(named: NamedPolicy, view: View) -> Preference | None:
 def prices_of(service: Service, memory: Memory, fleet: Fleet, at: float) -> tuple[ReplicaPrice, ...]:
     """What one replica of each deployment costs now."""
     return tuple(
-        replica_price(d, memory.deployments.get(d.key), memory.prices, fleet, at) for d in service.deployments
+        [
+            replica_price(d, memory.deployments.get(d.key), memory.prices, fleet, at)
+            for d in service.deployments
+        ]
     )

@@ -164,18 +164,27 @@ class HttpReader:
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
 
-    async def fetch(self, method: str, path: str, form: Mapping[str, str] | None = None) -> Reply:
+    @property
+    def deadline_s(self) -> float:
+        """Longest wait for one whole read, in seconds."""
+        return self._settings.deadline_s
+
+    async def fetch(
+        self, method: str, path: str, form: Mapping[str, str] | None = None, within_s: float | None = None
+    ) -> Reply:
         """The reply to one request to the settings' ``url`` + ``path``, whatever its status.
 
-        Raises: ReadError ``timeout`` after ``deadline_s`` (waiting for a free connection included),
+        ``within_s`` is what is left of a read of several requests; None is the whole ``deadline_s``.
+
+        Raises: ReadError ``timeout`` after that (waiting for a free connection included),
         ``error`` without a connection, ``bad_reply`` for what is not HTTP, cut off or too long.
         """
         # Only who reads pays for the HTTP client: reading a configuration starts in half the time.
         import aiohttp
 
-        deadline_s = self._settings.deadline_s
+        deadline_s = self.deadline_s
         try:
-            async with self._clock.deadline(deadline_s):
+            async with self._clock.deadline(deadline_s if within_s is None else within_s):
                 return await self._exchange(method, path, form)
         except TimeoutError:
             raise ReadError("timeout", f"no answer within {deadline_s:g} s") from None

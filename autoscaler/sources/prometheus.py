@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from autoscaler.core.model import Absence, Reading
 from autoscaler.ports import Clock, SignalQuery
-from autoscaler.sources.http import HttpReader, HttpSettings, ReadError
+from autoscaler.sources.http import CONNECTIONS_MAX, HttpReader, HttpSettings, ReadError
 from autoscaler.sources.values import from_json, reading
 
 QUERY_CHARS_MAX: Final = 16_384
@@ -88,19 +88,26 @@ class PrometheusSource:
         What has no answer after ``deadline_s`` is absent (``timeout``); the rest is not lost with it.
         """
         expressions = {text for query in queries for text in (query.query, query.age_query) if text}
-        tasks: dict[str, asyncio.Task[Answer]] = {}
+        answers: dict[str, Answer] = {}
+        waiting = iter(sorted(expressions))
+        ends_at = self._clock.monotonic() + self._http.deadline_s
+
+        async def ask_in_turn() -> None:
+            for expression in waiting:
+                answers[expression] = await self._ask(expression, ends_at - self._clock.monotonic())
+
+        # As many as there are connections: a task for each query costs more than the query.
         async with asyncio.TaskGroup() as group:
-            for expression in sorted(expressions):
-                tasks[expression] = group.create_task(self._ask(expression))
-        answers = {expression: task.result() for expression, task in tasks.items()}
+            for _ in range(min(CONNECTIONS_MAX, len(expressions))):
+                group.create_task(ask_in_turn())
         return {query.key: _reading(query, answers) for query in queries}
 
-    async def _ask(self, expression: str) -> Answer:
+    async def _ask(self, expression: str, within_s: float) -> Answer:
         sent_at = self._clock.now()
         # Thanos would else answer with a part of the series, which looks like less demand.
         form = {"query": expression, "partial_response": "false"}
         try:
-            reply = await self._http.fetch("POST", "/api/v1/query", form)
+            reply = await self._http.fetch("POST", "/api/v1/query", form, within_s)
         except ReadError as error:
             return Answer(error.absence, sent_at)
         number = parse(reply.status, reply.body)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -194,9 +195,15 @@ def parse_logs(value: object) -> tuple[str, ...]:
     return tuple(line for line in lines if line)
 
 
+@lru_cache(maxsize=4096)
+def _canonical(text: str) -> str:
+    """A UUID in its one form. The same ones come with every list. Raises: ValueError."""
+    return str(UUID(text))
+
+
 def _uuid_field(body: dict[str, Any], name: str) -> str:
     try:
-        return str(UUID(str_field(body, name)))
+        return _canonical(str_field(body, name))
     except ValueError as error:
         raise BadReply(f"field {name!r} is not a UUID") from error
 
