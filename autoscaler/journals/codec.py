@@ -32,6 +32,10 @@ GAP_MAX: Final = 0x7F
 SMALL: Final = 12
 """A difference of at most one part in so many is taken without trying the other way."""
 
+COMPARED_BYTES_MAX: Final = 128 * 1024
+"""Longer texts are not compared word by word: among hundreds of services some number always has a digit
+more, and then the comparison was for nothing."""
+
 CHANGE: Final = re.compile(rb"([\x80-\xff]+)([\x00-\x7f]+)")
 
 
@@ -87,8 +91,8 @@ def body_from(text: bytes) -> dict[str, Any]:
 def shrink(text: bytes, frame: Frame | None = None) -> bytes:
     """Compressed bytes of an ASCII ``text``, which ``expand`` turns back with the same ``frame``."""
     crc = zlib.crc32(text).to_bytes(CRC_BYTES, "big")
-    words = [] if frame is None else WORDS.findall(text)
-    if frame is None or len(words) != len(frame.words):
+    words = [] if frame is None or len(text) > COMPARED_BYTES_MAX else WORDS.findall(text)
+    if frame is None or not words or len(words) != len(frame.words):
         return crc + DEFLATED + _deflated_chunks(text, frame or Frame())
     difference = _deflated(_changes(words, frame.words), b"")
     if len(difference) * SMALL <= len(text):

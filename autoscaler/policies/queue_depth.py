@@ -167,8 +167,11 @@ class QueueDepth(Policy, kind="queue_depth", demand=True):
 
     def _measured_s(self, view: View, remembered_s: float | None) -> float | None:
         """Mean running over the rate of starts, by Little's law; None when nothing ran or started."""
-        started, running = recent(view, STARTED), recent(view, RUNNING)
-        if len(started) < 2 or len(running) < 2:
+        started = recent(view, STARTED)
+        if len(started) < 2:
+            return None
+        running = recent(view, RUNNING)
+        if len(running) < 2:
             return None
         both_from = max(started[0].at, running[0].at)
         starts_per_s = counter_rate(since(started, both_from))

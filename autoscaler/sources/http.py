@@ -208,6 +208,9 @@ class HttpReader:
         data = None if form is None else _encoded(tuple(form.items()))
         headers = None if form is None else _FORM
         async with session.request(method, url, data=data, headers=headers, allow_redirects=False) as reply:
+            length = reply.content_length
+            if length is not None and length <= limit:
+                return Reply(reply.status, await reply.read())
             async for chunk in reply.content.iter_any():
                 body += chunk
                 if len(body) > limit:

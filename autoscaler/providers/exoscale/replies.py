@@ -31,7 +31,7 @@ from autoscaler.providers.fields import (
     optional_str_field,
     str_field,
 )
-from autoscaler.providers.plain_text import plain_text
+from autoscaler.providers.plain_text import TEXT_CHARS_MAX, plain_text
 
 PHASES: Final[Mapping[str, Phase]] = MappingProxyType(
     {
@@ -124,8 +124,8 @@ def parse_entry(value: object, id_: str | None = None) -> Entry:
     word = str_field(body, "status" if "state" not in body and "status" in body else "state")
     return Entry(
         id=id_ or _uuid_field(body, "id"),
-        name=plain_text(_text(body.get("name"))),
-        word=plain_text(word, chars_max=WORD_CHARS_MAX),
+        name=_plain(_text(body.get("name"))),
+        word=_plain(word, WORD_CHARS_MAX),
         replicas=int_field(body, "replicas"),
         visibility=optional_str_field(body, "visibility"),
         gpu_type=optional_str_field(body, "gpu-type"),
@@ -195,6 +195,12 @@ def parse_logs(value: object) -> tuple[str, ...]:
     return tuple(line for line in lines if line)
 
 
+@lru_cache(maxsize=8192)
+def _plain(text: str, chars_max: int = TEXT_CHARS_MAX) -> str:
+    """Text for a person. Names and words are the same ones in every list."""
+    return plain_text(text, chars_max=chars_max)
+
+
 @lru_cache(maxsize=4096)
 def _canonical(text: str) -> str:
     """A UUID in its one form. The same ones come with every list. Raises: ValueError."""
@@ -211,7 +217,7 @@ def _uuid_field(body: dict[str, Any], name: str) -> str:
 def _model(value: object) -> str | None:
     if not isinstance(value, dict):
         return None
-    return plain_text(_text(value.get("name")) or _text(value.get("id"))) or None
+    return _plain(_text(value.get("name")) or _text(value.get("id"))) or None
 
 
 def _text(value: object) -> str:
