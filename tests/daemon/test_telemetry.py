@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
@@ -97,11 +96,8 @@ def everything() -> TickReport:
     )
 
 
-def promtool(text: bytes) -> None:
-    binary = shutil.which("promtool")
-    if binary is None:
-        pytest.skip("promtool is not installed")
-    done = subprocess.run([binary, "check", "metrics"], input=text, capture_output=True, timeout=20)
+def check_metrics(promtool: str, text: bytes) -> None:
+    done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, timeout=20)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
@@ -128,13 +124,13 @@ async def test_every_published_metric_carries_exactly_its_labels() -> None:
     assert found == {name: set(labels.split()) for name, (_, labels) in PUBLISHED.items()}
 
 
-async def test_promtool_finds_nothing_to_complain_about() -> None:
+async def test_promtool_finds_nothing_to_complain_about(promtool: str) -> None:
     telemetry = a_telemetry(everything())
     telemetry.request("exo", "list", 0.2, ErrorKind.BAD_REPLY)
     telemetry.unknown_word("exo", "wobbling", "status")
 
-    promtool(await a_telemetry().exposition())
-    promtool(await telemetry.exposition())
+    check_metrics(promtool, await a_telemetry().exposition())
+    check_metrics(promtool, await telemetry.exposition())
 
 
 async def test_a_count_that_is_not_known_is_absent_and_never_zero() -> None:
@@ -209,7 +205,9 @@ async def test_decisions_are_counted_by_direction(
     assert await samples(telemetry, "decisions_total") == {("chat", "exo-a5000", direction, "hold"): 1}
 
 
-async def test_two_opinions_of_one_policy_on_one_thing_are_one_series_and_the_binding_one() -> None:
+async def test_two_opinions_of_one_policy_on_one_thing_are_one_series_and_the_binding_one(
+    promtool: str,
+) -> None:
     def opinion(at_least: int, at_most: int) -> Opinion:
         return Opinion("hours", "schedule", None, None, at_least, at_most, False, "open")
 
@@ -219,7 +217,7 @@ async def test_two_opinions_of_one_policy_on_one_thing_are_one_series_and_the_bi
         ("chat", "hours", "", "at_least"): 3,
         ("chat", "hours", "", "at_most"): 6,
     }
-    promtool(await telemetry.exposition())
+    check_metrics(promtool, await telemetry.exposition())
 
 
 def cost_members() -> Sequence[tuple[Member, float | None]]:
@@ -383,7 +381,7 @@ async def test_an_unknown_word_is_counted_each_time_and_logged_once() -> None:
     assert await samples(telemetry, "unknown_words_total") == {("exo",): 3}
 
 
-async def test_the_exposition_of_a_large_fleet_lets_others_run_in_between() -> None:
+async def test_the_exposition_of_a_large_fleet_lets_others_run_in_between(promtool: str) -> None:
     cases = [Case(f"s{number}", [Member("a"), Member("b")]) for number in range(250)]
     telemetry = a_telemetry(a_report(*cases))
     turns = 0
@@ -395,7 +393,7 @@ async def test_the_exposition_of_a_large_fleet_lets_others_run_in_between() -> N
     text = rendering.result()
     assert turns > 50
     assert text.count(b"# TYPE") == len(PUBLISHED)
-    promtool(text)
+    check_metrics(promtool, text)
 
 
 async def test_scrapes_at_once_share_one_rendering_and_one_that_hangs_up_harms_none() -> None:
