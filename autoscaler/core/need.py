@@ -33,7 +33,7 @@ class Need:
     """How much a service must carry, in capacity units, and why.
 
     ``keeps_set``: nothing that is set
-    may be given back for lack of demand; ``moves`` whether replicas may change places.
+    may be given back for lack of demand, nor change places.
     """
 
     demand: float | None
@@ -45,7 +45,6 @@ class Need:
     floors: tuple[Floor, ...]
     keeps_set: bool
     keep_reason: str
-    moves: bool
 
 
 def staircase(
@@ -114,7 +113,6 @@ def need_of(
         floors=floors,
         keeps_set=keeps,
         keep_reason=keep_reason,
-        moves=not keeps,
     )
 
 

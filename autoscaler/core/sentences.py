@@ -239,7 +239,7 @@ def _needs_at_most(case: Case, count: int) -> bool:
 
 def _quiet_reason(case: Case) -> str:
     """A change with neither want nor limit: what the service rests at."""
-    return "baseline" if not any(n.policy.demand for n in case.service.policies) else "stabilised"
+    return "stabilised" if case.service.measures else "baseline"
 
 
 def _covers_without(case: Case, site: Site) -> bool:

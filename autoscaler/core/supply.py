@@ -28,7 +28,7 @@ def supply(case: Case) -> None:
         case.stays = tuple([site.target for site in sites])
         return
     stays = _stay(case, free, None)
-    targets = _move(case, free, stays) if case.need.moves and len(free) > 1 else stays
+    targets = _move(case, free, stays) if not case.need.keeps_set and len(free) > 1 else stays
     if any(site.overdue for site in free):
         # A replica that does not come carries nothing when others are sized; its own count stays.
         stays = targets = _cover_overdue(case, free, stays)
