@@ -6,7 +6,7 @@ import asyncio
 import errno
 import json
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from autoscaler.cli.exits import Exit, Trouble
@@ -102,19 +102,20 @@ def configuration(fleet: EmulatedFleet, servers: Servers) -> Iterator[str]:
     yield from ("[sources.gateway]", 'kind = "push"', "")
     for server in servers:
         deployments = fleet.at(server.vendor.kind)
-        prices = {one.gpu_type: one.usd_per_gpu_hour for one in deployments}
+        published = server.vendor.publishes_prices
+        prices = {} if published else {one.gpu_type: one.usd_per_gpu_hour for one in deployments}
         for gpu_type, price in sorted(prices.items()):
             yield from ("[[prices]]", f'provider = "{_provider(server)}"', f'gpu_type = "{gpu_type}"')
             yield from (f"usd_per_gpu_hour = {price:.2f}", "")
         for one in deployments:
-            yield from _service(_provider(server), one)
+            yield from _service(_provider(server), one, server.vendor.ids(one.deployment_id))
 
 
 def _provider(server: EmulatorServer[VendorEmulator]) -> str:
     return PROVIDER_NAMES.get(server.vendor.kind, server.vendor.kind)
 
 
-def _service(provider: str, one: EmulatedDeployment) -> Iterator[str]:
+def _service(provider: str, one: EmulatedDeployment, ids: Mapping[str, str]) -> Iterator[str]:
     name = slug(one.name)
     yield f"[services.{name}]"
     yield 'policies = ["queue-depth"]'
@@ -124,7 +125,7 @@ def _service(provider: str, one: EmulatedDeployment) -> Iterator[str]:
     yield f"[[services.{name}.deployments]]"
     yield f'name = "{provider}"'
     yield f'provider = "{provider}"'
-    yield f'id = "{one.deployment_id}"'
+    yield from (f"{key} = {json.dumps(value)}" for key, value in ids.items())
     yield f"capacity_per_replica = {one.concurrency}"
     yield "max_replicas = 6"
     yield ""

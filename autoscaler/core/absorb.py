@@ -361,6 +361,9 @@ def _carry(observation: Observation, was: DeploymentMemory | None) -> Observatio
             if observation.gpus_per_replica is not None
             else was.last.gpus_per_replica
         ),
+        instance_type=(
+            observation.instance_type if observation.instance_type is not None else was.last.instance_type
+        ),
     )
 
 

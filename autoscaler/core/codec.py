@@ -133,11 +133,14 @@ def _observation(value: Any, where: str) -> Observation:
         phase=_phase(body.get("phase", "ready"), where),
         gpu_type=_optional(body, "gpu_type", where, _text),
         gpus_per_replica=gpus,
+        instance_type=_optional(body, "instance_type", where, _text),
         native=_flag(body.get("native", False), f"{where}.native"),
         wakes=_flag(body.get("wakes", False), f"{where}.wakes"),
         zero=_word(ZeroCapability, body.get("zero", "exact"), f"{where}.zero"),
         available=_optional(body, "available", where, _flag),
         busy=_flag(body.get("busy", False), f"{where}.busy"),
+        start_up_p50_s=_optional(body, "start_up_p50_s", where, _number),
+        start_up_p90_s=_optional(body, "start_up_p90_s", where, _number),
         error=_error(body.get("error"), f"{where}.error"),
         evidence=tuple(_text(item, f"{where}.evidence") for item in evidence),
     )
@@ -170,7 +173,11 @@ def _price(value: Any, where: str) -> Price:
     if "usd_per_gpu_hour" not in body or "at" not in body:
         raise BadLine(f"{where}: a price has usd_per_gpu_hour and at")
     return Price(
-        _number(body["usd_per_gpu_hour"], f"{where}.usd_per_gpu_hour"), instant(body["at"], f"{where}.at")
+        _number(body["usd_per_gpu_hour"], f"{where}.usd_per_gpu_hour"),
+        instant(body["at"], f"{where}.at"),
+        gpu_type=_optional(body, "gpu_type", where, _text),
+        gpus=_optional(body, "gpus", where, _count),
+        available=_optional(body, "available", where, _flag),
     )
 
 
@@ -319,10 +326,7 @@ def snapshot_to_json(snapshot: Snapshot) -> dict[str, Any]:
         "deployments": {key: _observation_json(o) for key, o in snapshot.deployments.items()},
     }
     if snapshot.prices:
-        line["prices"] = {
-            key: {"usd_per_gpu_hour": p.usd_per_gpu_hour, "at": instant_text(p.at)}
-            for key, p in snapshot.prices.items()
-        }
+        line["prices"] = {key: price_to_json(price) for key, price in snapshot.prices.items()}
     if snapshot.human is not None:
         line["human"] = human_to_json(snapshot.human)
     if snapshot.outcomes is not None:
@@ -330,6 +334,19 @@ def snapshot_to_json(snapshot: Snapshot) -> dict[str, Any]:
     if snapshot.clock is not None:
         line["clock"] = snapshot.clock
     return line
+
+
+def price_to_json(price: Price) -> dict[str, Any]:
+    """One price, as a ``decide`` line holds it."""
+    body: dict[str, Any] = {"usd_per_gpu_hour": price.usd_per_gpu_hour, "at": instant_text(price.at)}
+    known = (("gpu_type", price.gpu_type), ("gpus", price.gpus), ("available", price.available))
+    body.update({key: value for key, value in known if value is not None})
+    return body
+
+
+def price_from_json(value: Any, where: str = "price") -> Price:
+    """A price of a ``decide`` line. Raises: BadLine."""
+    return _price(value, where)
 
 
 def _reading_json(reading: Reading) -> dict[str, Any]:
@@ -353,7 +370,10 @@ def _observation_json(o: Observation) -> dict[str, Any]:
         ("replicas_starting", o.starting),
         ("gpu_type", o.gpu_type),
         ("gpus_per_replica", o.gpus_per_replica),
+        ("instance_type", o.instance_type),
         ("available", o.available),
+        ("start_up_p50_s", o.start_up_p50_s),
+        ("start_up_p90_s", o.start_up_p90_s),
         ("error", o.error.value if o.error else None),
     )
     body.update({key: value for key, value in known if value is not None})

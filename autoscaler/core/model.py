@@ -100,10 +100,17 @@ Reading = Sample | Absence
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """USD per GPU-hour, list price before tax; ``at`` is when the vendor was asked."""
+    """USD per GPU-hour, list price before tax; ``at`` is when the vendor was asked.
+
+    A price of one configuration that the vendor rents as a whole says what that consists of; it is per
+    GPU-hour all the same.
+    """
 
     usd_per_gpu_hour: float
     at: float
+    gpu_type: str | None = None  # of the configuration; None: the price is the GPU type's
+    gpus: int | None = None  # in the configuration
+    available: bool | None = None  # the vendor has it in stock; None is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +126,14 @@ class Observation:
     phase: Phase = Phase.READY
     gpu_type: str | None = None
     gpus_per_replica: int | None = None
+    instance_type: str | None = None  # the vendor's name of GPUs and count, where prices go by it
     native: bool = False  # the vendor's own autoscaler moves the count inside the range
     wakes: bool = False  # traffic wakes it from zero
     zero: ZeroCapability = ZeroCapability.EXACT
     available: bool | None = None  # the vendor has GPUs of this type; None is not known
     busy: bool = False  # a change is pending and the vendor takes no other now
+    start_up_p50_s: float | None = None  # as the vendor measured it; None is not known
+    start_up_p90_s: float | None = None
     error: ErrorKind | None = None
     evidence: tuple[str, ...] = ()  # what a person wants to read: state details, last log lines
 
@@ -177,7 +187,8 @@ class Snapshot:
     """The dated facts of one tick.
 
     ``signals`` is by service and signal; ``deployments`` by ``"service/deployment"``; ``prices`` by
-    ``"provider/gpu_type"``. ``human`` None: unchanged. ``outcomes`` None: unknown; empty: none.
+    ``"provider/gpu_type"``, and by ``"provider/instance_type"`` where a vendor's prices go by that.
+    ``human`` None: unchanged. ``outcomes`` None: unknown; empty: none.
     """
 
     at: float

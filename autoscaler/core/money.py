@@ -36,20 +36,27 @@ def replica_price(
     fleet: Fleet,
     at: float,
 ) -> ReplicaPrice:
-    """Price of one replica now: the configuration's, else the last one seen, else unknown."""
+    """Price of one replica now: the configuration's, else the last one seen, else unknown.
+
+    The price of the replica's whole instance type is closer than that of its GPU type.
+    """
     if memory is None or memory.last.gpu_type is None:
         return UNKNOWN
-    key = f"{deployment.provider}/{memory.last.gpu_type}"
-    gpus = memory.last.gpus_per_replica or 1
-    fixed = fleet.fixed_prices.get(key)
-    if fixed is not None and is_price(fixed):
-        return ReplicaPrice(micro_usd(fixed * gpus), fixed, 0.0)
-    price = prices.get(key)
-    if price is None or not is_price(price.usd_per_gpu_hour):
-        return UNKNOWN
-    return ReplicaPrice(
-        micro_usd(price.usd_per_gpu_hour * gpus), price.usd_per_gpu_hour, max(0.0, at - price.at)
-    )
+    last = memory.last
+    gpus = last.gpus_per_replica or 1
+    keys = [f"{deployment.provider}/{last.gpu_type}"]
+    if last.instance_type is not None and last.instance_type != last.gpu_type:
+        keys.insert(0, f"{deployment.provider}/{last.instance_type}")
+    for key in keys:
+        fixed = fleet.fixed_prices.get(key)
+        if fixed is not None and is_price(fixed):
+            return ReplicaPrice(micro_usd(fixed * gpus), fixed, 0.0)
+    for key in keys:
+        price = prices.get(key)
+        if price is not None and is_price(price.usd_per_gpu_hour):
+            usd_per_gpu_hour = price.usd_per_gpu_hour
+            return ReplicaPrice(micro_usd(usd_per_gpu_hour * gpus), usd_per_gpu_hour, max(0.0, at - price.at))
+    return UNKNOWN
 
 
 def is_price(usd_per_gpu_hour: float) -> bool:

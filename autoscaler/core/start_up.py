@@ -21,10 +21,17 @@ def quantile(samples: Sequence[float], share: float) -> float:
 
 
 def start_up_s(deployment: Deployment, memory: DeploymentMemory | None, share: float) -> float:
-    """Start-up time in seconds: the prior until enough samples were seen, then their quantile."""
-    if memory is None or len(memory.start_ups_s) < SAMPLES_MIN:
+    """Start-up time in seconds: the prior until enough samples were seen, then their quantile.
+
+    What the vendor measured is a better prior than the configured one; shares other than the median and
+    the 90th percentile take the next above that the vendor tells.
+    """
+    if memory is None:
         return deployment.start_up_s
-    return quantile(memory.start_ups_s, share)
+    if len(memory.start_ups_s) >= SAMPLES_MIN:
+        return quantile(memory.start_ups_s, share)
+    measured = memory.last.start_up_p50_s if share <= 0.5 else memory.last.start_up_p90_s
+    return deployment.start_up_s if measured is None else measured
 
 
 def deadline_s(deployment: Deployment, memory: DeploymentMemory | None, interval_s: float) -> float:

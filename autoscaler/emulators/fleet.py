@@ -6,7 +6,7 @@ import tomllib
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
@@ -27,7 +27,7 @@ class _Strict(BaseModel):
 
 
 class EmulatedDeployment(_Strict):
-    """One deployment at one emulated vendor. The price is only billed in the world, not published."""
+    """One deployment at one emulated vendor. The world bills the price; some vendors publish it too."""
 
     vendor: str = "exoscale"
     name: str = Field(min_length=1)
@@ -40,6 +40,7 @@ class EmulatedDeployment(_Strict):
     replicas: Replicas = 1
     start_up_median_s: float = Field(default=180.0, ge=0, allow_inf_nan=False)
     start_up_p95_s: float = Field(default=400.0, ge=0, allow_inf_nan=False)
+    options: Mapping[str, Any] = {}  # what only this vendor's deployments have; its emulator checks them
 
     @model_validator(mode="after")
     def _is_possible(self) -> EmulatedDeployment:
@@ -69,9 +70,9 @@ class VendorAccount(_Strict):
     """Where a vendor's emulator listens and which credential it takes. For local use, not secret."""
 
     port: int = Field(default=0, ge=0, le=65535)  # 0: any free port
-    zone: str = "at-vie-2"
-    api_key: str = "EXOemulator0123456789abcdef"
-    api_secret: SecretStr = SecretStr("emulator-secret-not-real")
+    zone: str = "at-vie-2"  # where the vendor has zones
+    api_key: str = ""  # or the vendor's token; empty: the emulator's own
+    api_secret: SecretStr = SecretStr("emulator-secret-not-real")  # where the vendor has key and secret
 
 
 class EmulatedFleet(_Strict):

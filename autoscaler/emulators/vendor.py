@@ -42,6 +42,7 @@ class VendorEmulator(Protocol):
 
     kind: str
     base_path: str  # of the published API, for ``base_url``
+    publishes_prices: bool  # else a configuration must state them
     world: World
     clock: Clock
 
@@ -63,6 +64,10 @@ class VendorEmulator(Protocol):
 
     def credentials(self) -> Mapping[str, str]:
         """What a client must be configured with, by the configuration's key; for local use."""
+        ...
+
+    def ids(self, deployment_id: str) -> Mapping[str, str]:
+        """What a deployment's entry in a configuration carries, by key. Raises: KeyError."""
         ...
 
     def facts(self, deployment_id: str) -> Mapping[str, Any] | None:

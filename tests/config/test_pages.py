@@ -23,14 +23,16 @@ from autoscaler.config.models import (
 )
 from autoscaler.config.reader import names_of
 from autoscaler.config.reference import reference
+from autoscaler.emulators.exoscale.emulator import API_KEY
 from autoscaler.emulators.fleet import DEFAULT_FLEET
 from autoscaler.providers import PROVIDERS
-from autoscaler.sources import SOURCES
+from autoscaler.sources import SOURCES, SourceKind
 from tests.config.files import KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "config.example.toml"
 SWITCHED_OFF = re.compile(r"^#(?=[a-z\[])", re.MULTILINE)
+BLOCK = re.compile(r"^```toml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 NO_DEFAULT: Any = object()
 
@@ -40,11 +42,28 @@ def whole() -> dict[str, Any]:
     return tomllib.loads(SWITCHED_OFF.sub("", EXAMPLE.read_text(encoding="utf-8")))
 
 
+def pages(section: str, kind: str) -> list[dict[str, Any]]:
+    """The TOML examples of the page of this kind, with every line switched on."""
+    page = ROOT / "docs" / section / f"{kind.replace('_', '-')}.md"
+    return [
+        tomllib.loads(SWITCHED_OFF.sub("", text)) for text in BLOCK.findall(page.read_text(encoding="utf-8"))
+    ]
+
+
+def deployments_of(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [
+        one for service in document.get("services", {}).values() for one in service.get("deployments", ())
+    ]
+
+
+def signals_of(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [one for service in document.get("services", {}).values() for one in service["signals"].values()]
+
+
 def tables(all_of_it: dict[str, Any]) -> list[tuple[str, type[BaseModel], list[Mapping[str, Any]]]]:
     """Each model, and the example's tables of it."""
     services = list(all_of_it["services"].values())
-    signals = [signal for service in services for signal in service["signals"].values()]
-    deployments = [one for service in services for one in service["deployments"]]
+    signals, deployments = signals_of(all_of_it), deployments_of(all_of_it)
     found: list[tuple[str, type[BaseModel], list[Mapping[str, Any]]]] = [
         ("daemon", DaemonSettings, [all_of_it["daemon"]]),
         ("http", HttpSettings, [all_of_it["http"]]),
@@ -54,20 +73,25 @@ def tables(all_of_it: dict[str, Any]) -> list[tuple[str, type[BaseModel], list[M
         ("signal", SignalSettings, signals),
         ("deployment", DeploymentSettings, deployments),
     ]
+    # What only one kind has may be shown on the page of that kind instead.
     for section, kinds in (("providers", PROVIDERS), ("sources", SOURCES)):
         for kind, one in kinds.items():
-            of_kind = [table for table in all_of_it[section].values() if table["kind"] == kind]
+            shown = [all_of_it, *pages(section, kind)]
+            named = [
+                {name: table for name, table in document.get(section, {}).items() if table["kind"] == kind}
+                for document in shown
+            ]
+            of_kind = [table for tables in named for table in tables.values()]
             found.append((f"{section} {kind}", one.settings, of_kind))
-    for kind, source in SOURCES.items():
-        names = {name for name, table in all_of_it["sources"].items() if table["kind"] == kind}
-        found.append(
-            (f"signal of {kind}", source.signal_options, [one for one in signals if one["source"] in names])
-        )
-    for kind, provider in PROVIDERS.items():
-        names = {name for name, table in all_of_it["providers"].items() if table["kind"] == kind}
-        found.append(
-            (f"ids of {kind}", provider.ids, [one for one in deployments if one["provider"] in names])
-        )
+            own = list(zip(shown, named, strict=True))
+            if isinstance(one, SourceKind):
+                options = [s for document, names in own for s in signals_of(document) if s["source"] in names]
+                found.append((f"signal of {kind}", one.signal_options, options))
+            else:
+                ids = [
+                    d for document, names in own for d in deployments_of(document) if d["provider"] in names
+                ]
+                found.append((f"ids of {kind}", one.ids, ids))
     return found
 
 
@@ -83,7 +107,7 @@ def test_the_example_speaks_of_the_emulators_own_deployment() -> None:
     account = DEFAULT_FLEET.account("exoscale")
     exo = example["providers"]["exo"]
 
-    assert exo["api_key"] == account.api_key
+    assert exo["api_key"] == API_KEY
     assert exo["api_secret"] == account.api_secret.get_secret_value()
     assert exo["zone"] == account.zone
     assert exo["base_url"] == f"http://127.0.0.1:{account.port}/v2"

@@ -1,4 +1,4 @@
-"""What every adapter promises, whoever its vendor is. New adapters join in ``harnesses.py``."""
+"""What every adapter promises, whoever its vendor is. New adapters join by a ``vendor_*.py``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from autoscaler.ports import (
     Unauthorized,
     Unavailable,
 )
-from tests.contracts.harnesses import Harness, Trouble
+from tests.contracts.harness import Harness, Trouble
 from tests.providers.test_http import everything_said
 
 

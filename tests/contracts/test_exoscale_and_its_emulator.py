@@ -25,7 +25,7 @@ from autoscaler.emulators.fleet import EmulatedDeployment, EmulatedFleet
 from autoscaler.emulators.server import EmulatorServer
 from autoscaler.ports import Busy, NoCapacity, NotFound, Observed, Provider, Ref, Rejected, Unavailable
 from autoscaler.providers import PROVIDERS
-from tests.contracts.harnesses import NOVEMBER
+from tests.contracts.harness import NOVEMBER
 from tests.providers.support import Recorder
 
 pytestmark = pytest.mark.virtual_time

@@ -7,8 +7,13 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.contracts.harnesses import EMULATED, LIVE, Harness, live_params
+from tests.contracts.harness import Harness
+from tests.contracts.harnesses import EMULATED, LIVE, live_params, vendors_without_a_harness
 from tests.contracts.provider_contract import ProviderContract
+
+
+def test_every_vendor_is_held_to_the_contract() -> None:
+    assert vendors_without_a_harness() == set()
 
 
 @pytest.mark.virtual_time

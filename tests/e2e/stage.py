@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 
 from exoscale.api.v2 import Client as Official
 
+from autoscaler.emulators.exoscale.emulator import API_KEY
 from autoscaler.emulators.fleet import VendorAccount
 from tests.e2e.emulator_process import CHAT
 from tests.servers import Prometheus, free_port
@@ -141,7 +142,7 @@ class Stage:
         text = CONFIG.format(
             port=self.port,
             token=ADMIN_TOKEN,
-            key=ACCOUNT.api_key,
+            key=API_KEY,
             secret=ACCOUNT.api_secret.get_secret_value(),
             base_url=self.emulator_url,
             prometheus=self.prometheus.url,
@@ -210,7 +211,7 @@ class Stage:
 
     def official(self) -> Mapping[str, Any]:
         """The deployment as the vendor's own Python package reads it."""
-        client = Official(ACCOUNT.api_key, ACCOUNT.api_secret.get_secret_value(), url=self.emulator_url)
+        client = Official(API_KEY, ACCOUNT.api_secret.get_secret_value(), url=self.emulator_url)
         try:
             found: Mapping[str, Any] = client.get_deployment(id=CHAT.deployment_id)
             return found

@@ -6,11 +6,17 @@ choice of ours; docs/emulators.md lists those.
 
 from __future__ import annotations
 
+from typing import Final
+
 from autoscaler.emulators.exoscale.emulator import PUBLIC_ID, ExoscaleEmulator
 from autoscaler.emulators.exoscale.operations import OperationReason, OperationState
 from autoscaler.emulators.exoscale.settings import ErrorBody, ExoscaleSettings, NextOperations
+from autoscaler.emulators.fleet import EmulatedFleet
+from autoscaler.ports import Clock
+from autoscaler.world.plant import World
 
 __all__ = [
+    "EMULATOR",
     "PUBLIC_ID",
     "ErrorBody",
     "ExoscaleEmulator",
@@ -19,3 +25,10 @@ __all__ = [
     "OperationReason",
     "OperationState",
 ]
+
+
+def _make(fleet: EmulatedFleet, world: World, clock: Clock) -> ExoscaleEmulator:
+    return ExoscaleEmulator(fleet, world=world, clock=clock)
+
+
+EMULATOR: Final = _make

@@ -25,6 +25,7 @@ from autoscaler.world.start_up import StartUp
 
 FAMILIES: Final = ("gpu3", "gpu3080ti", "gpua5000", "gpurtx6000pro")
 PUBLIC_ID: Final = "9a7b1c52-0d4e-4b7a-8f43-5d1f6a2c3e04"  # Exoscale's own, listed and never to be scaled
+API_KEY: Final = "EXOemulator0123456789abcdef"  # of an account that names none
 _ENGINE_VERSION: Final = "0.28.0"
 _GPU_QUOTA: Final = 64
 _REPLICAS_MAX: Final = 10_000
@@ -61,6 +62,7 @@ class ExoscaleEmulator:
 
     kind = "exoscale"
     base_path = "/v2"
+    publishes_prices = False
 
     def __init__(
         self,
@@ -75,6 +77,7 @@ class ExoscaleEmulator:
         self.settings = settings or ExoscaleSettings()
         self.public_writes = 0  # attempts to change the entry that is not ours
         self._account = fleet.account(self.kind)
+        self._api_key = self._account.api_key or API_KEY
         self._operations = Operations(fleet.seed)
         self._next: NextOperations | None = None
         self._next_left = 0
@@ -131,7 +134,7 @@ class ExoscaleEmulator:
             target=request.raw_path,
             body=body,
             now=self.clock.now(),
-            secrets={self._account.api_key: self._account.api_secret.get_secret_value()},
+            secrets={self._api_key: self._account.api_secret.get_secret_value()},
         )
         if why is None:
             return None
@@ -156,9 +159,13 @@ class ExoscaleEmulator:
         """Configuration keys and values for this account."""
         return {
             "zone": self._account.zone,
-            "api_key": self._account.api_key,
+            "api_key": self._api_key,
             "api_secret": self._account.api_secret.get_secret_value(),
         }
+
+    def ids(self, deployment_id: str) -> Mapping[str, str]:
+        """Its UUID."""
+        return {"id": self._exhibits[deployment_id].id}
 
     def facts(self, deployment_id: str) -> Mapping[str, Any] | None:
         """The word that is shown, and the operation that runs."""
