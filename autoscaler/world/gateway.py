@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from autoscaler.world.plant import DeploymentSpec, Replica, World
+from autoscaler.world.plant import DeploymentSpec, Replica, Work, World
 from autoscaler.world.waits import Waits
 
 
@@ -48,7 +48,7 @@ class WaitReport:
 class _Seat:
     """A replica's place in the gateway. Not a dataclass: it is on the fast path."""
 
-    __slots__ = ("bit", "places", "replica", "running", "speed", "taking")
+    __slots__ = ("bit", "busy_s", "done", "places", "replica", "running", "speed", "taking")
 
     def __init__(self, replica: Replica, bit: int, places: int, speed: float) -> None:
         self.replica = replica
@@ -56,6 +56,8 @@ class _Seat:
         self.places = places
         self.speed = speed
         self.running = 0
+        self.done = 0
+        self.busy_s = 0.0
         self.taking = True  # False: draining
 
 
@@ -103,6 +105,8 @@ class Gateway:
         self._started = 0
         self._late = 0
         self._finished = 0
+        self._done: dict[str, int] = dict.fromkeys(self.deployment_ids, 0)  # on replicas that are gone
+        self._busy_s: dict[str, float] = dict.fromkeys(self.deployment_ids, 0.0)
         self._ran_until = world.now
         world.attach(self, self.deployment_ids)
 
@@ -152,8 +156,8 @@ class Gateway:
             arrives = coming <= until
             limit = coming if arrives else until
             while ends and ends[0][0] <= limit:
-                end, _, seat, _ = heapq.heappop(ends)
-                finish(seat, end)
+                end, _, seat, request = heapq.heappop(ends)
+                finish(seat, end, request)
             if not arrives:
                 break
             request = self._batch[self._taken]
@@ -198,6 +202,15 @@ class Gateway:
             self._occupy(seat)
             self._begin_next(seat, at)
 
+    def work(self, deployment_id: str) -> Work:
+        """What this deployment's replicas run, and have run until now."""
+        seats = [seat for seat in self._seats.values() if seat.replica.deployment_id == deployment_id]
+        return Work(
+            running=sum(seat.running for seat in seats),
+            finished_total=self._done[deployment_id] + sum(seat.done for seat in seats),
+            finished_busy_s=self._busy_s[deployment_id] + sum(seat.busy_s for seat in seats),
+        )
+
     # --- inside ---------------------------------------------------------------------------------
 
     def _next_arrival_at(self) -> float:
@@ -223,8 +236,10 @@ class Gateway:
         at = request.at
         heapq.heappush(self._ends, (at + request.service_s / seat.speed, self._turn, seat, request))
 
-    def _finish(self, seat: _Seat, at: float) -> None:
+    def _finish(self, seat: _Seat, at: float, request: Request) -> None:
         self._finished += 1
+        seat.done += 1
+        seat.busy_s += request.service_s / seat.speed
         if not seat.taking:
             seat.running -= 1
             if seat.running == 0:
@@ -283,6 +298,8 @@ class Gateway:
         self._open(seat)
 
     def _forget(self, seat: _Seat) -> None:
+        self._done[seat.replica.deployment_id] += seat.done
+        self._busy_s[seat.replica.deployment_id] += seat.busy_s
         self._bits_used ^= seat.bit
         del self._seat_at[seat.bit]
         del self._seats[seat.replica]

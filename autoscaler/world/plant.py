@@ -97,6 +97,15 @@ class WorldEvent:
     status: DeploymentStatus
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Requests of one deployment: running now, and those that ended, with the time that these ran."""
+
+    running: int = 0
+    finished_total: int = 0
+    finished_busy_s: float = 0.0
+
+
 class Traffic(Protocol):
     """What carries requests to replicas: told of every change, and run up to every instant."""
 
@@ -114,6 +123,10 @@ class Traffic(Protocol):
 
     def crash(self, replica: Replica, at: float) -> None:
         """The replica is dead; what it ran goes back to the front of the queue."""
+        ...
+
+    def work(self, deployment_id: str) -> Work:
+        """What this deployment's replicas run, and have run until now."""
         ...
 
 
@@ -171,6 +184,7 @@ class World:
         self._stock: dict[str, int] = {}
         # When a start-up or a drain ends. A replica has at most one; it is void once the replica is gone.
         self._due: list[tuple[float, int, Replica]] = []
+        self._calls: list[tuple[float, int, Callable[[float], None]]] = []
         self._turn = itertools.count()
         self._listeners: list[Callable[[WorldEvent], None]] = []
         self._traffic: list[Traffic] = []
@@ -221,6 +235,20 @@ class World:
     def subscribe(self, listener: Callable[[WorldEvent], None]) -> None:
         """Be told of every event from now on; the listener must not change the world."""
         self._listeners.append(listener)
+
+    def work(self, deployment_id: str) -> Work:
+        """What runs there at ``world.now``; nothing where no gateway carries traffic to it.
+
+        Raises: UnknownDeployment.
+        """
+        self._plant(deployment_id)
+        traffic = self._traffic_of.get(deployment_id)
+        return Work() if traffic is None else traffic.work(deployment_id)
+
+    def call_at(self, at: float, callback: Callable[[float], None]) -> None:
+        """Call once with the instant when time reaches it; the callback may change the world, and ask
+        for the next call. What lies in the past is called at the next advance."""
+        heapq.heappush(self._calls, (at, next(self._turn), callback))
 
     def attach(self, traffic: Traffic, deployment_ids: tuple[str, ...]) -> None:
         """Let this carrier serve these deployments. Raises: UnknownDeployment, ValueError (taken)."""
@@ -332,6 +360,17 @@ class World:
     def advance(self, now: float) -> None:
         """Let time pass: start-ups end, requests are served, draining replicas go."""
         now = max(now, self.now)
+        while self._calls and self._calls[0][0] <= now:
+            at, _, callback = heapq.heappop(self._calls)
+            at = max(at, self.now)
+            self._advance(at)
+            callback(at)
+        self._advance(now)
+
+    # --- inside ---------------------------------------------------------------------------------
+
+    def _advance(self, now: float) -> None:
+        now = max(now, self.now)
         while self._due and self._due[0][0] <= now:
             at, _, replica = heapq.heappop(self._due)
             if replica.state is ReplicaState.GONE:
@@ -342,8 +381,6 @@ class World:
             elif replica.state is ReplicaState.DRAINING:
                 self.release(replica, at)
         self._carry(now)
-
-    # --- inside ---------------------------------------------------------------------------------
 
     def _plant(self, deployment_id: str) -> _Plant:
         plant = self._plants.get(deployment_id)
