@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 
-from autoscaler.core.case import Case, Site
+from autoscaler.core.case import Case
 from autoscaler.core.fleet import Fleet
 from autoscaler.core.money import micro_usd, usd
 
@@ -34,11 +34,11 @@ def apply_budgets(cases: Sequence[Case], fleet: Fleet) -> None:
 
 
 def _cost_now(case: Case) -> int:
-    return sum((site.price.micro_usd or 0) * site.billed for site in case.sites)
+    return sum([(site.price.micro_usd or 0) * site.billed for site in case.sites])
 
 
 def _increase(case: Case) -> int:
-    return sum(site.micro_usd * max(0, site.target - site.billed) for site in case.sites if not site.fixed)
+    return sum([site.micro_usd * max(0, site.target - site.billed) for site in case.sites if not site.fixed])
 
 
 def _wait_with_move(case: Case) -> None:
@@ -48,52 +48,141 @@ def _wait_with_move(case: Case) -> None:
         site.target = count
 
 
-def _grant(cases: Sequence[Case], fleet: Fleet, fleet_left: int | None) -> None:
-    left: dict[str, int] = {}
-    granted: dict[int, int] = {}
-    queue: list[tuple[int, float, str, int]] = []
-    spent = 0
-    for index, case in enumerate(cases):
-        floors = _floor_counts(case)
-        for site, count in zip(case.sites, floors, strict=True):
-            granted[id(site)] = count
-            spent += site.micro_usd * max(0, count - site.billed)
+class _Share:
+    """One service while the budget is shared out. Lists are in the order of its sites."""
+
+    def __init__(self, case: Case, index: int) -> None:
+        self.case = case
+        self.index = index
+        # At hand, because they are asked for at every replica that is granted:
+        self.rank, self.name, self.need = -case.service.priority, case.service.name, case.need.amount
+        self.targets = [site.target for site in case.sites]
+        self.granted = _floor_counts(case)
+        self.paid = [site.billed for site in case.sites]
+        self.capacities = [site.capacity for site in case.sites]
+        self.floors_cost = sum(
+            [
+                site.micro_usd * max(0, count - paid)
+                for site, count, paid in zip(case.sites, self.granted, self.paid, strict=True)
+            ]
+        )
         own = case.service.budget_usd_per_hour
-        if own is not None:
-            left[case.service.name] = (
-                micro_usd(own)
-                - _cost_now(case)
-                - sum(
-                    site.micro_usd * max(0, count - site.billed)
-                    for site, count in zip(case.sites, floors, strict=True)
-                )
+        self.own_left = None if own is None else micro_usd(own) - _cost_now(case) - self.floors_cost
+        self.by_value: list[int] = []  # sites by what a unit of capacity costs there
+        self.asked: list[int] = []  # of these the ones that may yet be granted more of the plan
+
+    def starts(self) -> bool:
+        """Get ready to ask; False where floors and what is there are all that the plan asks for."""
+        if not self._is_short():
+            return False
+        sites = self.case.sites
+        self.by_value = sorted(
+            range(len(sites)),
+            key=lambda i: (sites[i].micro_usd / sites[i].capacity, sites[i].deployment.name),
+        )
+        self.asked = self.by_value.copy()
+        return True
+
+    def turn(self) -> tuple[int, float, str, int]:
+        """When this service is asked next: smaller is sooner."""
+        need = self.need
+        shortage = (need - self.carried()) / need if need > 0 else 0.0
+        return (self.rank, -shortage, self.name, self.index)
+
+    def carried(self) -> float:
+        """What is granted carries, in capacity."""
+        return sum([count * capacity for count, capacity in zip(self.granted, self.capacities, strict=True)])
+
+    def take(self, i: int) -> int:
+        """Grant one replica more to a site; what it costs, nothing where it is paid already."""
+        self.granted[i] += 1
+        price = self.case.sites[i].micro_usd if self.granted[i] > self.paid[i] else 0
+        if self.own_left is not None:
+            self.own_left -= price
+        return price
+
+    def affords(self, i: int, fleet_left: int | None) -> bool:
+        """Whether one replica more of a site fits into what is left."""
+        if self.granted[i] < self.paid[i]:
+            return True
+        site = self.case.sites[i]
+        if site.price.micro_usd is None:
+            return False  # Nobody can say that it fits.
+        price, own_left = site.micro_usd, self.own_left
+        return (own_left is None or price <= own_left) and (fleet_left is None or price <= fleet_left)
+
+    def next(self, fleet_left: int | None) -> int | None:
+        """Where the next replica that somebody can pay goes: the plan's first, else any that fits."""
+        asked = self.asked
+        while asked:
+            i = asked[0]
+            if self.granted[i] < self.targets[i] and self.affords(i, fleet_left):
+                return i
+            asked.pop(0)  # For good: what is left only shrinks.
+        if not self._is_short() or self._is_supplied():
+            return None
+        for i in self.by_value:
+            site = self.case.sites[i]
+            has_room = not site.fixed and not site.no_increase and self.granted[i] < site.limits.ceiling
+            if has_room and not site.overdue and self.affords(i, fleet_left):
+                return i
+        return None
+
+    def _is_short(self) -> bool:
+        return any(count < target for count, target in zip(self.granted, self.targets, strict=True))
+
+    def _is_supplied(self) -> bool:
+        """Whether what is granted carries as much, and counts as many, as the plan asked for."""
+        case = self.case
+        count = sum(self.granted)
+        if count >= case.limits.total.ceiling:
+            return True
+        planned = sum([n * capacity for n, capacity in zip(self.targets, self.capacities, strict=True)])
+        return self.carried() >= min(planned, case.need.amount) and count >= min(
+            case.least, sum(self.targets)
+        )
+
+    def settle(self, fleet: Fleet) -> None:
+        """Nothing more is granted: that is the plan."""
+        case = self.case
+        for site, count in zip(case.sites, self.granted, strict=True):
+            site.cut_by_budget = count < site.target
+            site.target = count
+        if not any(site.cut_by_budget for site in case.sites):
+            return
+        case.budget_bound = True
+        if self.own_left is not None:
+            budget = case.service.budget_usd_per_hour or 0.0
+            case.budget_text = (
+                f"budget_usd_per_hour is {budget:.2f} and {usd(self.own_left):.2f} of it is left"
             )
-        if own is not None or fleet_left is not None:
-            queue.append(_turn(case, index, granted))
         else:
-            for site in case.sites:
-                granted[id(site)] = site.target
+            budget = fleet.budget_usd_per_hour or 0.0
+            case.budget_text = f"the fleet's budget of {budget:.2f} USD/h affords no more"
+
+
+def _grant(cases: Sequence[Case], fleet: Fleet, fleet_left: int | None) -> None:
+    shares = [_Share(case, index) for index, case in enumerate(cases)]
     if fleet_left is not None:
-        fleet_left -= spent
-    for case in cases:
-        over_own = left.get(case.service.name, 0) < 0
-        case.floors_over_budget = over_own or (fleet_left is not None and fleet_left < 0)
+        fleet_left -= sum(share.floors_cost for share in shares)
+    queue = []
+    for share in shares:
+        limits = [left for left in (share.own_left, fleet_left) if left is not None]
+        share.case.floors_over_budget = any(left < 0 for left in limits)
+        if limits and share.starts():
+            queue.append(share.turn())
     heapq.heapify(queue)
     while queue:
-        *_, index = heapq.heappop(queue)
-        case = cases[index]
-        own_left = left.get(case.service.name)
-        taken = _next(case, granted, own_left, fleet_left)
-        if taken is None:
-            _settle(case, granted, own_left, fleet)
+        share = shares[queue[0][-1]]
+        i = share.next(fleet_left)
+        if i is None:
+            heapq.heappop(queue)
+            share.settle(fleet)
             continue
-        granted[id(taken)] += 1
-        price = taken.micro_usd if granted[id(taken)] > taken.billed else 0
-        if own_left is not None:
-            left[case.service.name] = own_left - price
+        price = share.take(i)
         if fleet_left is not None:
             fleet_left -= price
-        heapq.heappush(queue, _turn(case, index, granted))
+        heapq.heapreplace(queue, share.turn())
 
 
 def _share_ranges(cases: Sequence[Case], fleet: Fleet) -> None:
@@ -120,14 +209,7 @@ def _share_ranges(cases: Sequence[Case], fleet: Fleet) -> None:
 
 
 def _cost_planned(case: Case) -> int:
-    return sum((site.price.micro_usd or 0) * max(site.target, site.billed) for site in case.sites)
-
-
-def _turn(case: Case, index: int, granted: dict[int, int]) -> tuple[int, float, str, int]:
-    carried = sum(granted[id(site)] * site.capacity for site in case.sites)
-    need = case.need.amount
-    shortage = (need - carried) / need if need > 0 else 0.0
-    return (-case.service.priority, -shortage, case.service.name, index)
+    return sum([(site.price.micro_usd or 0) * max(site.target, site.billed) for site in case.sites])
 
 
 def _floor_counts(case: Case) -> list[int]:
@@ -146,58 +228,3 @@ def _floor_counts(case: Case) -> list[int]:
             counts[i] += extra
             missing -= extra
     return counts
-
-
-def _next(case: Case, granted: dict[int, int], own_left: int | None, fleet_left: int | None) -> Site | None:
-    """The next replica of this service that somebody can pay: the plan's first, else any that fits."""
-    wanted = [site for site in case.sites if granted[id(site)] < site.target]
-    if not wanted:
-        return None
-    by_value = sorted(wanted, key=lambda s: (s.micro_usd / s.capacity, s.deployment.name))
-    for site in by_value:
-        if _affordable(site, granted, own_left, fleet_left):
-            return site
-    if _is_supplied(case, granted):
-        return None
-    spare = sorted(case.sites, key=lambda s: (s.micro_usd / s.capacity, s.deployment.name))
-    for site in spare:
-        has_room = not site.fixed and not site.no_increase and granted[id(site)] < site.limits.ceiling
-        if has_room and not site.overdue and _affordable(site, granted, own_left, fleet_left):
-            return site
-    return None
-
-
-def _is_supplied(case: Case, granted: dict[int, int]) -> bool:
-    """Whether what is granted carries as much, and counts as many, as the plan asked for."""
-    count = sum(granted[id(site)] for site in case.sites)
-    if count >= case.limits.total.ceiling:
-        return True
-    carried = sum(granted[id(site)] * site.capacity for site in case.sites)
-    planned = sum(site.target * site.capacity for site in case.sites)
-    least = min(case.least, sum(site.target for site in case.sites))
-    return carried >= min(planned, case.need.amount) and count >= least
-
-
-def _affordable(site: Site, granted: dict[int, int], own_left: int | None, fleet_left: int | None) -> bool:
-    if granted[id(site)] < site.billed:
-        return True
-    if site.price.micro_usd is None:
-        return False  # Nobody can say that it fits.
-    price = site.micro_usd
-    return (own_left is None or price <= own_left) and (fleet_left is None or price <= fleet_left)
-
-
-def _settle(case: Case, granted: dict[int, int], own_left: int | None, fleet: Fleet) -> None:
-    short = any(granted[id(site)] < site.target for site in case.sites)
-    for site in case.sites:
-        site.cut_by_budget = granted[id(site)] < site.target
-        site.target = granted[id(site)]
-    if not short:
-        return
-    case.budget_bound = True
-    if own_left is not None:
-        budget = case.service.budget_usd_per_hour or 0.0
-        case.budget_text = f"budget_usd_per_hour is {budget:.2f} and {usd(own_left):.2f} of it is left"
-    else:
-        budget = fleet.budget_usd_per_hour or 0.0
-        case.budget_text = f"the fleet's budget of {budget:.2f} USD/h affords no more"

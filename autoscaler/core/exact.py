@@ -17,9 +17,9 @@ from typing import Final
 LARGEST: Final = sys.float_info.max
 """Results that no float can hold are this instead: the limits in replicas come later."""
 
-_WHOLE_BELOW: Final = float(2**53)
-# Whole floats up to here are the numbers that they print as, and so are their sums and products of them
-# as Python integers; from 1e16 on a float prints shorter than it is.
+WHOLE_BELOW: Final = float(2**53)
+"""Whole floats up to here are the numbers that they print as, and so are their sums and products of them
+as Python integers; from 1e16 on a float prints shorter than it is."""
 
 _BINARY_ERROR: Final = 1e-12
 # A float and the number that it prints as differ by under 2.3e-16 of either, a binary division adds as much
@@ -37,7 +37,7 @@ def _ratio(x: float) -> tuple[int, int]:
 
 def _fraction(x: float) -> tuple[int, int]:
     """As :func:`_ratio`, at once for whole numbers."""
-    if -_WHOLE_BELOW < x < _WHOLE_BELOW and x == int(x):
+    if -WHOLE_BELOW < x < WHOLE_BELOW and x == int(x):
         return int(x), 1
     return Decimal(repr(x)).as_integer_ratio()
 

@@ -20,15 +20,18 @@ T = TypeVar("T")
 def pack(value: Any) -> Any:
     """A JSON value; dataclasses become objects without their default fields."""
     kind = type(value)
-    if kind in _PLAIN or isinstance(value, str):
-        return value.value if isinstance(value, Enum) else value
-    if is_dataclass(value):
-        values, named = _fields(cast(Hashable, kind))
+    if kind in _PLAIN:
+        return value
+    shape = _shape(cast(Hashable, kind))
+    if shape is not None:
+        values, named = shape
         packed: dict[str, Any] = {}
         for item, (name, default) in zip(values(value), named, strict=True):
             if item is not default and item != default:
                 packed[name] = item if type(item) in _PLAIN else pack(item)
         return packed
+    if isinstance(value, str):
+        return value.value if isinstance(value, Enum) else value
     if isinstance(value, Mapping):
         return {str(k): pack(v) for k, v in value.items()}
     return [pack(item) for item in value]
@@ -49,8 +52,10 @@ _PLAIN = frozenset({int, float, bool, type(None), str})
 
 
 @cache
-def _fields(kind: Hashable) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[tuple[str, Any], ...]]:
-    """How to read all fields of a dataclass at once, and their names and defaults."""
+def _shape(kind: Hashable) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[tuple[str, Any], ...]] | None:
+    """How to read all fields of a dataclass at once, and their names and defaults; None for other types."""
+    if not is_dataclass(kind):
+        return None
     found = []
     for f in fields(cast(Any, kind)):
         default = f.default

@@ -32,6 +32,10 @@ GAP_MAX: Final = 0x7F
 SMALL: Final = 12
 """A difference of at most one part in so many is taken without trying the other way."""
 
+THOROUGH, QUICK = 9, 6
+"""Levels of deflate. For what is too long to be compared word by word, the thorough one takes more than
+twice the time and saves an eighth."""
+
 COMPARED_BYTES_MAX: Final = 128 * 1024
 """Longer texts are not compared word by word: among hundreds of services some number always has a digit
 more, and then the comparison was for nothing."""
@@ -94,7 +98,7 @@ def shrink(text: bytes, frame: Frame | None = None) -> bytes:
     words = [] if frame is None or len(text) > COMPARED_BYTES_MAX else WORDS.findall(text)
     if frame is None or not words or len(words) != len(frame.words):
         return crc + DEFLATED + _deflated_chunks(text, frame or Frame())
-    difference = _deflated(_changes(words, frame.words), b"")
+    difference = _deflated(_changes(words, frame.words), b"", THOROUGH)
     if len(difference) * SMALL <= len(text):
         return crc + DIFFERENCE + difference
     # A list that moved up by one differs at every place, and yet deflate finds it all in the frame.
@@ -148,17 +152,18 @@ def _changed(changes: bytes, old: list[bytes]) -> bytes:
 
 
 def _deflated_chunks(text: bytes, frame: Frame) -> bytes:
+    level = THOROUGH if len(text) <= COMPARED_BYTES_MAX else QUICK
     return b"".join(
-        _deflated(text[start : start + CHUNK_BYTES], frame.near(start))
+        _deflated(text[start : start + CHUNK_BYTES], frame.near(start), level)
         for start in range(0, len(text), CHUNK_BYTES)
     )
 
 
-def _deflated(data: bytes, near: bytes) -> bytes:
+def _deflated(data: bytes, near: bytes, level: int) -> bytes:
     packer = (
-        zlib.compressobj(9, zlib.DEFLATED, RAW, 9, zlib.Z_DEFAULT_STRATEGY, near)
+        zlib.compressobj(level, zlib.DEFLATED, RAW, 9, zlib.Z_DEFAULT_STRATEGY, near)
         if near
-        else zlib.compressobj(9, zlib.DEFLATED, RAW, 9)
+        else zlib.compressobj(level, zlib.DEFLATED, RAW, 9)
     )
     return packer.compress(data) + packer.flush()
 

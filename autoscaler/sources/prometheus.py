@@ -15,6 +15,7 @@ import asyncio
 import math
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -87,27 +88,29 @@ class PrometheusSource:
 
         What has no answer after ``deadline_s`` is absent (``timeout``); the rest is not lost with it.
         """
-        expressions = {text for query in queries for text in (query.query, query.age_query) if text}
-        answers: dict[str, Answer] = {}
-        waiting = iter(sorted(expressions))
-        ends_at = self._clock.monotonic() + self._http.deadline_s
+        expressions = sorted({text for query in queries for text in (query.query, query.age_query) if text})
+        late = self._http.late().absence
+        answers = dict.fromkeys(expressions, Answer(late, self._clock.now()))
+        waiting = iter(expressions)
 
         async def ask_in_turn() -> None:
             for expression in waiting:
-                answers[expression] = await self._ask(expression, ends_at - self._clock.monotonic())
+                answers[expression] = await self._ask(expression)
 
-        # As many as there are connections: a task for each query costs more than the query.
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(CONNECTIONS_MAX, len(expressions))):
-                group.create_task(ask_in_turn())
+        # One deadline for all, and as many tasks as there are connections: one for each query costs more
+        # than the query.
+        with suppress(TimeoutError):
+            async with self._clock.deadline(self._http.deadline_s), asyncio.TaskGroup() as group:
+                for _ in range(min(CONNECTIONS_MAX, len(expressions))):
+                    group.create_task(ask_in_turn())
         return {query.key: _reading(query, answers) for query in queries}
 
-    async def _ask(self, expression: str, within_s: float) -> Answer:
+    async def _ask(self, expression: str) -> Answer:
         sent_at = self._clock.now()
         # Thanos would else answer with a part of the series, which looks like less demand.
         form = {"query": expression, "partial_response": "false"}
         try:
-            reply = await self._http.fetch("POST", "/api/v1/query", form, within_s)
+            reply = await self._http.exchange("POST", "/api/v1/query", form)
         except ReadError as error:
             return Answer(error.absence, sent_at)
         number = parse(reply.status, reply.body)

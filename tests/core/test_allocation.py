@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from itertools import product
+from math import ceil
 from typing import Any
 
 import pytest
@@ -75,6 +76,92 @@ def test_the_allocation_is_as_good_as_an_exhaustive_search(
     assert all(o.lo <= n <= o.hi for o, n in zip(offers, found, strict=True))
     assert sum(found) <= max(most, sum(o.lo for o in offers))
     assert worth(found) == worth(expected), f"{found} is worse than {expected}"
+
+
+eight_offers = st.lists(
+    st.builds(
+        lambda capacity, micro, lo, span: Offer("", capacity, micro, lo, lo + span),
+        st.sampled_from([1.0, 2.0, 3.0, 5.0, 2.5]),
+        st.sampled_from([0, 1, 2, 3, 4, 5, 1_000_000]),
+        st.sampled_from([0, 0, 0, 1]),
+        st.sampled_from([0, 1, 1, 2]),
+    ),
+    min_size=4,
+    max_size=8,
+).map(lambda offers: [Offer(f"d{i}", o.capacity, o.micro_usd, o.lo, o.hi) for i, o in enumerate(offers)])
+
+
+def by_the_rule(offers: list[Offer], need: float, least: int, most: int) -> tuple[int, ...] | None:
+    """Of all covers at least cost, none with more than is of use, the one with most of what is cheapest for
+    its capacity; None where the need cannot be covered."""
+    order = sorted(range(len(offers)), key=lambda i: _value(offers[i]))
+    lows = [offers[i].lo for i in order]
+    room = max(0, most - sum(lows))
+    reach = min(room, sum(offers[i].hi - offers[i].lo for i in order))
+    units = Decimal(repr(need)) - sum(Decimal(repr(o.capacity)) * o.lo for o in offers)
+    missing = min(max(0, least - sum(lows)), reach)
+    best = None
+
+    def visit(place: int, rest: Decimal, short: int, left: int, counts: tuple[int, ...], cost: int) -> None:
+        nonlocal best
+        if best is not None and cost >= best[0]:
+            return
+        if place == len(order):
+            if rest <= 0 and short <= 0:
+                best = (cost, counts)
+            return
+        offer = offers[order[place]]
+        of_use = max(0, short, ceil(rest / Decimal(repr(offer.capacity))))
+        for count in range(min(offer.hi - offer.lo, left, of_use), -1, -1):
+            visit(
+                place + 1,
+                rest - count * Decimal(repr(offer.capacity)),
+                short - count,
+                left - count,
+                (*counts, count),
+                cost + count * offer.micro_usd,
+            )
+
+    visit(0, units, missing, room, (), 0)
+    if best is None:
+        return None
+    found = [offer.lo for offer in offers]
+    for i, count in zip(order, best[1], strict=True):
+        found[i] += count
+    return tuple(found)
+
+
+def _value(offer: Offer) -> tuple[float, int, str]:
+    return offer.micro_usd / (offer.capacity * 10), offer.micro_usd, offer.name
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    eight_offers,
+    st.sampled_from([0.0, 1e-9, 1.0, 4.0, 6.5, 9.0, 14.0]),
+    st.integers(0, 6),
+    st.sampled_from([2, 3, 4, 5, 6, 9, 99]),
+)
+def test_of_all_the_cheapest_plans_the_one_by_the_rule_is_taken(
+    offers: list[Offer], need: float, least: int, most: int
+) -> None:
+    expected = by_the_rule(offers, need, min(least, most), most)
+
+    if expected is not None:
+        assert cheapest(offers, need, min(least, most), most) == expected
+
+
+@pytest.mark.parametrize("capacities", [(7, 11, 13, 17, 19, 23, 29, 31), (4, 6, 8, 10, 16, 24, 24, 8)])
+@pytest.mark.parametrize("share", [0.1, 0.37, 0.5, 0.93])
+def test_rivals_at_one_price_for_their_capacity_are_told_apart_at_once(
+    capacities: tuple[int, ...], share: float
+) -> None:
+    offers = [Offer(f"d{i}", float(c), c * 100_000, 0, 60) for i, c in enumerate(capacities)]
+    need = float(int(sum(capacities) * 60 * share)) + 1e-6
+    counts = cheapest(offers, need, 0, 10_000)
+
+    carried = sum(o.capacity * n for o, n in zip(offers, counts, strict=True))
+    assert need <= carried < need + 2.0, "nothing is cheaper than the next sum there is"
 
 
 @given(offers_of, st.sampled_from([0.0, 5.0, 17.5]), st.randoms(use_true_random=False))
