@@ -155,7 +155,8 @@ class Provider(Protocol):
         ...
 
     async def prices(self) -> Mapping[str, Price]:
-        """USD per GPU-hour by GPU type; empty where the vendor publishes none."""
+        """USD per GPU-hour by GPU type, and by the name of a whole configuration where the vendor rents
+        those; empty where it publishes none."""
         ...
 
     async def inventory(self) -> Inventory:
@@ -233,7 +234,8 @@ class Record:
     """One entry of the journal: what kind, when, and a JSON body.
 
     Kinds: ``start`` (config hash, version), ``tick`` (snapshot and plan), ``outcomes``, ``human``,
-    ``checkpoint`` (memory), ``event`` (anything else that a person may ask about).
+    ``checkpoint`` (memory), ``prices`` (every price that is known, when one changes), ``event`` (anything
+    else that a person may ask about).
     """
 
     kind: str

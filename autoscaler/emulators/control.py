@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from autoscaler.emulators.faults import FAULTS_MAX, Fault, Faults
+from autoscaler.emulators.load import Loads, Script
 from autoscaler.emulators.middlewares import CONTROL_PREFIX
 from autoscaler.emulators.request_log import RequestLog
 from autoscaler.emulators.vendor import VendorEmulator
@@ -48,6 +49,20 @@ class _Stock(_Strict):
     gpus: int | None = Field(ge=0)
 
 
+class _Load(_Strict):
+    running: float = Field(default=0.0, ge=0, le=1e9, allow_inf_nan=False)
+    waiting: float = Field(default=0.0, ge=0, le=1e9, allow_inf_nan=False)
+    requests_per_s: float = Field(default=0.0, ge=0, le=1e9, allow_inf_nan=False)
+    service_s: float = Field(default=0.0, ge=0, le=1e6, allow_inf_nan=False)
+
+
+@runtime_checkable
+class _CarriesLoad(Protocol):
+    """A vendor that looks at demand itself."""
+
+    loads: Loads
+
+
 class Control:
     """The switches of one emulator. Errors are ``{"error": "..."}`` with 400, 404 or 412."""
 
@@ -59,7 +74,10 @@ class Control:
     def routes(self) -> Iterable[web.RouteDef]:
         """All switches that vendors have in common."""
         one = CONTROL_PREFIX + "/deployments/{id}"
+        carries_load = isinstance(self._vendor, _CarriesLoad)
+        own = (web.post(f"{one}/load", guarded(self._load)),) if carries_load else ()
         return (
+            *own,
             web.get(f"{CONTROL_PREFIX}/faults", self._get_faults),
             web.put(f"{CONTROL_PREFIX}/faults", guarded(self._put_faults)),
             web.delete(f"{CONTROL_PREFIX}/faults", self._delete_faults),
@@ -144,6 +162,16 @@ class Control:
         """By hand, past the vendor's API: no operation, no signature, as if in the vendor's console."""
         wanted = await read_body(request, _Count)
         self._vendor.world.set_replicas(self._id(request), wanted.replicas, self._vendor.clock.now())
+        return await self._world(request)
+
+    async def _load(self, request: web.Request) -> web.Response:
+        """Demand as told, instead of traffic; figures that are left out are zero."""
+        wanted = await read_body(request, _Load)
+        deployment_id = self._id(request)
+        assert isinstance(self._vendor, _CarriesLoad)
+        self._vendor.world.advance(self._vendor.clock.now())
+        script = Script(wanted.running, wanted.waiting, wanted.requests_per_s, wanted.service_s)
+        self._vendor.loads.lay_down(deployment_id, script)
         return await self._world(request)
 
     async def _kill(self, request: web.Request) -> web.Response:

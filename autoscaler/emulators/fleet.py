@@ -110,8 +110,20 @@ class EmulatedFleet(_Strict):
 
 
 DEFAULT_FLEET: Final = EmulatedFleet(
-    stock={"gpua5000": 24, "gpurtx6000pro": 8, "gpu3080ti": 16},
-    vendors={"exoscale": VendorAccount(port=8081)},
+    stock={
+        "gpua5000": 24,
+        "gpurtx6000pro": 8,
+        "gpu3080ti": 16,
+        "H100-80GB": 16,
+        "L40S-48GB": 16,
+        "H100": 16,
+        "L4": 16,
+    },
+    vendors={
+        "exoscale": VendorAccount(port=8081),
+        "deepinfra": VendorAccount(port=8082),
+        "baseten": VendorAccount(port=8083),
+    },
     deployments=(
         EmulatedDeployment(name="chat-qwen3-8b", gpu_type="gpua5000", usd_per_gpu_hour=1.10, replicas=2),
         EmulatedDeployment(
@@ -135,6 +147,58 @@ DEFAULT_FLEET: Final = EmulatedFleet(
             usd_per_gpu_hour=0.60,
             start_up_median_s=45,
             start_up_p95_s=100,
+        ),
+        EmulatedDeployment(
+            vendor="deepinfra",
+            name="chat-qwen3-32b-h100",
+            model="Qwen/Qwen3-32B",
+            gpu_type="H100-80GB",
+            concurrency=96,
+            usd_per_gpu_hour=2.20,
+            options={"min_instances": 1, "max_instances": 4},
+        ),
+        EmulatedDeployment(
+            vendor="deepinfra",
+            name="summaries-qwen3-8b-l40s",
+            gpu_type="L40S-48GB",
+            concurrency=32,
+            usd_per_gpu_hour=0.90,
+        ),
+        EmulatedDeployment(
+            vendor="baseten",
+            name="chat-qwen3-32b",
+            model="Qwen/Qwen3-32B",
+            gpu_type="H100",
+            concurrency=32,
+            usd_per_gpu_hour=6.50,
+            options={"environment": "production", "min_replica": 1, "max_replica": 4},
+        ),
+        EmulatedDeployment(
+            vendor="baseten",
+            name="rag-embed",
+            model="BAAI/bge-m3",
+            gpu_type="L4",
+            concurrency=64,
+            usd_per_gpu_hour=0.85,
+            options={
+                "chain_id": "ragchain",
+                "environment": "production",
+                "chainlet": "Embed",
+                "max_replica": 4,
+            },
+        ),
+        EmulatedDeployment(
+            vendor="baseten",
+            name="rag-llm",
+            gpu_type="H100",
+            concurrency=32,
+            usd_per_gpu_hour=6.50,
+            options={
+                "chain_id": "ragchain",
+                "environment": "production",
+                "chainlet": "Llm",
+                "max_replica": 4,
+            },
         ),
     ),
 )

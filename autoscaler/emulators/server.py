@@ -22,7 +22,7 @@ from autoscaler.emulators.middlewares import (
 )
 from autoscaler.emulators.registry import EMULATORS
 from autoscaler.emulators.request_log import RequestLog
-from autoscaler.emulators.vendor import VendorEmulator
+from autoscaler.emulators.vendor import TellsItsAddress, VendorEmulator
 from autoscaler.ports import Clock
 from autoscaler.world.plant import World
 
@@ -93,6 +93,8 @@ class EmulatorServer(Generic[V_co]):
             raise
         self._runner = runner
         self.url = f"http://{self._host}:{runner.addresses[0][1]}"
+        if isinstance(self.vendor, TellsItsAddress):
+            self.vendor.served_at(self.url)
         return self
 
     async def __aexit__(

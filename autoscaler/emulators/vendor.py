@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 from aiohttp import web
 
@@ -74,6 +74,22 @@ class VendorEmulator(Protocol):
         """What this vendor says of the deployment, for ``/_emulator/world``; None: not this vendor's."""
         ...
 
+    def set_price(self, gpu_type: str, usd_per_gpu_hour: float) -> None:
+        """Another price from now on: billed, and published where the vendor publishes prices.
+
+        ``gpu_type`` is the word that deployments of the fleet have for it.
+        """
+        ...
+
     def set_word(self, deployment_id: str, word: str | None, details: str) -> None:
         """Show this word as the deployment's state, whatever it does; None: as it is."""
+        ...
+
+
+@runtime_checkable
+class TellsItsAddress(Protocol):
+    """A vendor with several hosts, whose credentials say where the emulator serves them."""
+
+    def served_at(self, url: str) -> None:
+        """The server runs: ``http://127.0.0.1:port``."""
         ...

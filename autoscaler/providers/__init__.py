@@ -9,13 +9,15 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from autoscaler.providers import exoscale
+from autoscaler.providers import baseten, deepinfra, exoscale
 from autoscaler.providers.kinds import ProviderKind, ProviderSettings
 
 __all__ = ["PROVIDERS", "ProviderKind", "ProviderSettings"]
 
 PROVIDERS: Final[Mapping[str, ProviderKind]] = MappingProxyType(
     {
+        "baseten": baseten.KIND,
+        "deepinfra": deepinfra.KIND,
         "exoscale": exoscale.KIND,
     }
 )

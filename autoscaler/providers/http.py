@@ -21,6 +21,7 @@ from yarl import URL
 
 from autoscaler import __version__
 from autoscaler.core.model import ErrorKind
+from autoscaler.credentials import is_loopback
 from autoscaler.ports import (
     BadReply,
     Busy,
@@ -34,7 +35,8 @@ from autoscaler.ports import (
     Unavailable,
 )
 from autoscaler.providers.fields import json_of
-from autoscaler.providers.kinds import ProviderSettings, is_loopback
+from autoscaler.providers.kinds import ProviderSettings
+from autoscaler.providers.pace import Pace
 from autoscaler.providers.plain_text import plain_text
 from autoscaler.providers.retry_after import bounded, retry_after_s
 
@@ -115,7 +117,8 @@ class HttpApi:
     """One vendor's JSON API.
 
     ``statuses`` are meanings that differ at this vendor. ``secrets`` are blotted out of the vendor's
-    own texts. Raises: ValueError from the constructor when ``ca_file`` cannot be read.
+    own texts. ``calls_per_s`` is what the vendor allows of one operation: more wait for their turn. Raises:
+    ValueError from the constructor when ``ca_file`` cannot be read.
     """
 
     def __init__(
@@ -129,6 +132,7 @@ class HttpApi:
         *,
         statuses: Mapping[int, type[ProviderError]] | None = None,
         secrets: tuple[str, ...] = (),
+        calls_per_s: int | None = None,
     ) -> None:
         self.name = name
         self.secrets = secrets
@@ -143,19 +147,31 @@ class HttpApi:
         self._proxy = _proxy_for(self._base_url)
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
+        self._pace = Pace(clock, calls_per_s) if calls_per_s is not None else None
+        self._limited_until: dict[bool, float] = {}  # by whether it is a read; monotonic
 
     async def call(self, call: Call, parse: Callable[[Any], T]) -> T:
         """Send it once and return what ``parse`` makes of the JSON reply (None for an empty one).
 
+        After a 429 nothing of its kind (reads, or writes) is sent until the time that it named.
+
         Raises: ProviderError; ``parse`` raises BadReply. A wait that ended at our own deadline is an
         Unavailable with a TimeoutError as its cause.
         """
+        is_read = call.method == "GET"
+        left_s = self._limited_until.get(is_read, float("-inf")) - self._clock.monotonic()
+        if left_s > 0:
+            raise RateLimited(f"{call.operation} is not sent: the vendor limits such calls", left_s)
+        if self._pace is not None:
+            await self._pace.turn(call.operation)
         began = self._clock.monotonic()
         error: ErrorKind | None = None
         try:
             return _parsed(call.operation, parse, await self._exchange(call))
         except ProviderError as trouble:
             error = trouble.kind
+            if isinstance(trouble, RateLimited):
+                self._limited_until[is_read] = self._clock.monotonic() + trouble.retry_after_s
             raise
         except CancelledError:
             error = ErrorKind.UNAVAILABLE  # whoever waited has given up: that is slow, not success

@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Final, Self
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from autoscaler.credentials import HeaderSecret, is_loopback
 from autoscaler.ports import Clock, Provider, Telemetry
 
+__all__ = ["REPLY_BYTES_MAX", "HeaderSecret", "ProviderKind", "ProviderSettings"]
+
 REPLY_BYTES_MAX: Final = 4 * 1024 * 1024
-
-
-def _fits_a_header(value: SecretStr) -> SecretStr:
-    text = value.get_secret_value().strip()  # a secret file ends in a line end
-    if not text:
-        raise ValueError("is empty")
-    if not text.isascii() or not text.isprintable() or any(character in ' ,"' for character in text):
-        raise ValueError("has characters that no key has")
-    return SecretStr(text)
-
-
-HeaderSecret = Annotated[SecretStr, AfterValidator(_fits_a_header)]
-"""A key, token or secret that goes, or is used for what goes, into an HTTP header."""
 
 
 class ProviderSettings(BaseModel):
@@ -105,16 +86,6 @@ def _split(url: str) -> SplitResult:
     if any(character.isspace() for character in url):
         raise ValueError("must not contain white space")
     return parts
-
-
-def is_loopback(host: str) -> bool:
-    """Whether what is sent to this host stays on this machine."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 @dataclass(frozen=True, slots=True)

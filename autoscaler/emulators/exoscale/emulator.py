@@ -17,6 +17,7 @@ from autoscaler.emulators.exoscale.exhibits import Exhibit, Face
 from autoscaler.emulators.exoscale.operations import Operation, Operations
 from autoscaler.emulators.exoscale.settings import ErrorBody, ExoscaleSettings, NextOperations
 from autoscaler.emulators.exoscale.signature import refusal
+from autoscaler.emulators.faces import Faces
 from autoscaler.emulators.fleet import DEFAULT_FLEET, EmulatedFleet, FleetError
 from autoscaler.emulators.vendor import circumstances_now
 from autoscaler.ports import Clock
@@ -180,6 +181,12 @@ class ExoscaleEmulator:
             "operation": None if operation is None else operation.id,
         }
 
+    def set_price(self, gpu_type: str, usd_per_gpu_hour: float) -> None:
+        """Billed from now on; Exoscale publishes no prices."""
+        for id_ in self.world.deployment_ids:
+            if id_ in self._exhibits and self.world.spec(id_).gpu_type == gpu_type:
+                self.world.set_price(id_, usd_per_gpu_hour, self.clock.now())
+
     def set_word(self, deployment_id: str, word: str | None, details: str) -> None:
         """Show this word, known to Exoscale or not. Raises: KeyError."""
         self._exhibits[deployment_id].change(self.world.now, word=word, details=details)
@@ -192,18 +199,19 @@ class ExoscaleEmulator:
 
     def _show(self, spec: DeploymentSpec, model: str) -> Exhibit:
         now = self.world.now
-        exhibit = Exhibit(spec.id, spec.gpu_type, spec.gpus_per_replica, model, now)
         status = self.world.status(spec.id)
-        exhibit.faces.append(Face(now, status, spec.name, _ENGINE_VERSION, ("--max-model-len=8192",), now))
+        face = Face(status, spec.name, _ENGINE_VERSION, ("--max-model-len=8192",), now)
+        exhibit = Exhibit(spec.id, spec.gpu_type, spec.gpus_per_replica, model, Faces(now, face))
         self._exhibits[spec.id] = exhibit
         return exhibit
 
     def _show_public(self) -> None:
         now = self.world.now
-        exhibit = Exhibit(PUBLIC_ID, "gpurtx6000pro", 1, "Qwen/Qwen3-32B", now, visibility="public")
         status = DeploymentStatus(4, 4, 0, 0, 0.0, 0.0, 0)
-        exhibit.faces.append(Face(now, status, "shared-qwen3-32b", _ENGINE_VERSION, (), now))
-        self._exhibits[PUBLIC_ID] = exhibit
+        faces = Faces(now, Face(status, "shared-qwen3-32b", _ENGINE_VERSION, (), now))
+        self._exhibits[PUBLIC_ID] = Exhibit(
+            PUBLIC_ID, "gpurtx6000pro", 1, "Qwen/Qwen3-32B", faces, visibility="public"
+        )
 
     def _see(self, event: WorldEvent) -> None:
         exhibit = self._exhibits.get(event.deployment_id)
@@ -224,7 +232,7 @@ class ExoscaleEmulator:
         except ValueError:
             raise _Refused(400, f"id is not a UUID: {text[:64]}") from None
         exhibit = self._exhibits.get(wanted)
-        face = None if exhibit is None else exhibit.face(at)
+        face = None if exhibit is None else exhibit.faces.at(at)
         if exhibit is None or face is None or face.deleted:
             raise _Refused(404, f"no deployment {wanted} in this zone")
         return exhibit, face
@@ -242,7 +250,7 @@ class ExoscaleEmulator:
         at = circumstances_now().as_of
         entries = []
         for exhibit in self._exhibits.values():
-            face = exhibit.face(at)
+            face = exhibit.faces.at(at)
             if face is None or face.deleted or (wanted and exhibit.visibility != wanted):
                 continue
             body = self._body(exhibit, face, at)
@@ -268,7 +276,7 @@ class ExoscaleEmulator:
             "gpu-type": exhibit.gpu_type,
             "service-level": "pro",
             "deployment-url": f"https://{face.name}.inference.example/v1",
-            "created-at": _instant(exhibit.created_at),
+            "created-at": _instant(exhibit.faces.since),
             "updated-at": _instant(face.updated_at),
             "state-details": exhibit.details(at),
             "inference-engine-version": face.engine_version,

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from autoscaler.emulators.exoscale.operations import Operation, OperationState
+from autoscaler.emulators.faces import Faces
 from autoscaler.world.plant import DeploymentStatus
 
-_FACES_KEPT: Final = 2000  # per deployment, as the others
-_OPERATIONS_KEPT: Final = 20
+_OPERATIONS_KEPT: Final = 20  # per deployment, as the others
 _LOGS_KEPT: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """What a deployment showed from ``since`` on."""
+    """What a deployment shows for a while."""
 
-    since: float
     status: DeploymentStatus
     name: str
     engine_version: str
@@ -38,27 +36,19 @@ class Exhibit:
     gpu_type: str
     gpu_count: int
     model: str
-    created_at: float
+    faces: Faces[Face]
     visibility: str = "private"
-    faces: deque[Face] = field(default_factory=lambda: deque(maxlen=_FACES_KEPT))
     operations: deque[Operation] = field(default_factory=lambda: deque(maxlen=_OPERATIONS_KEPT))
     logs: deque[tuple[float, str, str]] = field(default_factory=lambda: deque(maxlen=_LOGS_KEPT))
 
     @property
     def now(self) -> Face:
         """The latest face."""
-        return self.faces[-1]
-
-    def face(self, at: float) -> Face | None:
-        """The face at this instant; None before there was one. Very old instants get the oldest kept."""
-        index = bisect_right(self.faces, at, key=lambda face: face.since)
-        if index == 0:
-            return self.faces[0] if self.created_at <= at else None
-        return self.faces[index - 1]
+        return self.faces.now
 
     def change(self, at: float, **changes: Any) -> None:
         """Show something else from now on."""
-        self.faces.append(replace(self.now, since=max(at, self.now.since), **changes))
+        self.faces.show(at, replace(self.now, **changes))
 
     def pending(self, at: float) -> Operation | None:
         """The operation that runs at this instant, if any."""
@@ -75,7 +65,7 @@ class Exhibit:
 
     def word(self, at: float) -> str:
         """The state's word at this instant."""
-        face = self.face(at) or self.now
+        face = self.faces.at(at) or self.now
         operation = self.pending(at)
         if face.word is not None:
             return face.word
@@ -89,7 +79,7 @@ class Exhibit:
 
     def details(self, at: float) -> str:
         """The text that goes with the state."""
-        face = self.face(at) or self.now
+        face = self.faces.at(at) or self.now
         if face.details or face.word is not None or self.word(at) != "error":
             return face.details
         return f"replica start-up failed {face.status.start_ups_failed} times: CUDA out of memory"
