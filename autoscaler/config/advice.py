@@ -7,10 +7,11 @@ from typing import Final, Protocol, runtime_checkable
 
 from pydantic import SecretStr
 
-from autoscaler.config.drafts import ServiceDraft
-from autoscaler.config.models import HttpSettings
+from autoscaler.config.drafts import DeploymentDraft, ServiceDraft
+from autoscaler.config.models import HttpSettings, PriceSettings
 from autoscaler.config.reader import Reader
 from autoscaler.core.fleet import NamedPolicy
+from autoscaler.policies.schedule import Schedule
 
 START_UP_S_LONG: Final = 60.0
 TOKEN_CHARS_FEW: Final = 16
@@ -26,13 +27,18 @@ class KnowsServiceTime(Protocol):
 
 
 def advise(
-    reader: Reader, services: Sequence[ServiceDraft], providers: Collection[str], sources: Collection[str]
+    reader: Reader,
+    services: Sequence[ServiceDraft],
+    providers: Collection[str],
+    sources: Collection[str],
+    lent: Collection[str],
 ) -> None:
-    """Warnings about services, and about tables that nothing uses."""
+    """Warnings about services, and about tables that nothing uses. ``lent``: providers that sources name."""
     for service in services:
         for judge in _JUDGES:
             judge(reader, service)
     used_providers = {one.settings.provider for service in services for one in service.deployments}
+    used_providers.update(lent)
     used_sources = {one.settings.source for service in services for one in service.signals.values()}
     for section, names, used in (
         ("providers", providers, used_providers),
@@ -40,6 +46,35 @@ def advise(
     ):
         for name in sorted(set(names) - used):
             reader.warn((section, name), "nothing uses it")
+
+
+def advise_prices(reader: Reader, services: Sequence[ServiceDraft], prices: Sequence[PriceSettings]) -> None:
+    """Warnings about limits on the price that the configuration's own prices exceed everywhere.
+
+    A fixed price never changes, so such a cap never ends: more likely a slip of the pen than meant.
+    """
+    for service in services:
+        known = [_fixed_price(one, prices) for one in service.deployments]
+        lowest = min((price for price in known if price is not None), default=None)
+        if lowest is None or None in known:
+            continue
+        for position, named in enumerate(service.policies):
+            limit = getattr(named.policy, "price_usd_per_gpu_hour_max", None)
+            if isinstance(limit, float) and limit < lowest:
+                reader.warn(
+                    (*service.keys, "policies", position),
+                    f"{named.name} has a price_usd_per_gpu_hour_max of {limit:g}, and the [[prices]] of all "
+                    f"deployments are above it, from {lowest:g}: they are always dear, and always capped",
+                )
+
+
+def _fixed_price(deployment: DeploymentDraft, prices: Sequence[PriceSettings]) -> float | None:
+    """USD per GPU-hour; None where the file does not tell which price holds."""
+    settings = deployment.settings
+    own = {price.gpu_type: price.usd_per_gpu_hour for price in prices if price.provider == settings.provider}
+    if settings.gpu_type is not None:
+        return own.get(settings.gpu_type)
+    return next(iter(own.values())) if len(own) == 1 else None
 
 
 def advise_http(reader: Reader, http: HttpSettings) -> None:
@@ -120,8 +155,32 @@ def _cron_is_cron(reader: Reader, service: ServiceDraft) -> None:
         if any(getattr(window, "cron", None) for window in windows):
             reader.warn(
                 (*service.keys, "policies", position),
-                f"{named.name} has cron windows, which follow cron where clocks change: late in the gap, "
-                "twice in the repeated hour; windows of days, start and end do not",
+                f"{named.name} has cron windows, which follow APScheduler's CronTrigger where clocks change: "
+                "a time that they skip fires late (02:30 at 03:30), one that they repeat fires twice; "
+                "windows of days, start and end do not",
+            )
+
+
+def _limits_out_of_reach(reader: Reader, service: ServiceDraft) -> None:
+    """Floors of windows that max_replicas does not allow, and ceilings that min_replicas breaks."""
+    least = sum(one.settings.min_replicas for one in service.deployments)
+    for position, named in enumerate(service.policies):
+        if not isinstance(named.policy, Schedule):
+            continue
+        floors = [window.floor for window in named.policy.windows if window.floor is not None]
+        ceilings = [window.ceiling for window in named.policy.windows if window.ceiling is not None]
+        where = (*service.keys, "policies", position)
+        if floors and max(floors) > service.replicas_max:
+            reader.warn(
+                where,
+                f"{named.name} asks for at least {max(floors)}, above the sum of max_replicas, and gets "
+                f"{service.replicas_max}",
+            )
+        if ceilings and min(ceilings) < least:
+            reader.warn(
+                where,
+                f"{named.name} allows at most {min(ceilings)}, below the sum of min_replicas, which is "
+                f"stronger: {least} stay",
             )
 
 
@@ -136,4 +195,5 @@ _JUDGES: Final[tuple[Callable[[Reader, ServiceDraft], None], ...]] = (
     _never_runs,
     _fallback_above_max,
     _cron_is_cron,
+    _limits_out_of_reach,
 )

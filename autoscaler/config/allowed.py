@@ -15,7 +15,13 @@ Schema = Mapping[str, Any]
 CREDENTIALS: Final = frozenset({"username"})
 """Keys that are kept like secrets, whatever their type in the model."""
 
-_FORMATS: Final = {"uuid": "a UUID", "path": "a path", "uri": "an address", "time": "a time of day"}
+_FORMATS: Final = {
+    "uuid": "a UUID",
+    "path": "a path",
+    "text-file": "the path of a text file",
+    "uri": "an address",
+    "time": "a time of day",
+}
 
 
 class _Tolerant(GenerateJsonSchema):
@@ -59,6 +65,11 @@ def is_secret(schema: Schema) -> bool:
 def is_path(schema: Schema) -> bool:
     """Whether the value is a path; those are relative to the configuration file."""
     return any(option.get("format") in ("path", "file-path", "directory-path") for option in _options(schema))
+
+
+def has_format(schema: Schema, word: str) -> bool:
+    """Whether the value may be a text of this format."""
+    return any(option.get("format") == word for option in _options(schema))
 
 
 def at(schema: Schema, keys: tuple[str | int, ...]) -> Schema:

@@ -20,7 +20,7 @@ from autoscaler.config.models import (
     ServiceSettings,
     SignalSettings,
 )
-from autoscaler.config.policy_files import PolicyFolder, overridden
+from autoscaler.config.policy_files import PolicyFolder, used
 from autoscaler.config.problems import listed, nearest
 from autoscaler.config.reader import Reader
 from autoscaler.core.fleet import NamedPolicy
@@ -242,4 +242,4 @@ def _policy(reader: Reader, name: str, changes: Mapping[str, Any], keys: Keys, k
     file = folder.files.get(name)
     if file is None:
         return None  # Told for the file.
-    return overridden(file, changes, reader, keys) if changes else file.policy
+    return used(file, changes, reader, keys)

@@ -6,15 +6,16 @@ Nothing but reading happens here, so the daemon calls it again on SIGHUP and kee
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from autoscaler.config.advice import advise, advise_http
+from autoscaler.config.advice import advise, advise_http, advise_prices
 from autoscaler.config.assembly import fleet_of, queries_of, refs_of
+from autoscaler.config.borrowing import Lenders, filled, lent
 from autoscaler.config.checks import check_prices, check_services
 from autoscaler.config.document import Document, Keys, read_document
 from autoscaler.config.drafts import Known, ServiceDraft, check_name, read_service, refer
@@ -33,6 +34,9 @@ from autoscaler.config.policy_files import PolicyFolder, read_policies
 from autoscaler.config.problems import ConfigError, Problem, listed, nearest, unknown
 from autoscaler.config.reader import ENVIRONMENT, Reader
 from autoscaler.config.result import Config
+
+_Complete = Callable[[str, dict[str, Any], Keys], dict[str, Any]]
+"""From the word of a table's kind, the table and its place to the table as it is read."""
 
 S = TypeVar("S", bound=BaseModel)
 S_co = TypeVar("S_co", bound=BaseModel, covariant=True)
@@ -92,7 +96,8 @@ class _Loader:
         http = reader.model(HttpSettings, self._table("http"), ("http",))
         budget = reader.model(BudgetSettings, self._table("budget"), ("budget",))
         providers, provider_kinds = self._adapters("providers", self.kinds.providers)
-        sources, source_kinds = self._adapters("sources", self.kinds.sources)
+        borrowing = self._borrowing(Lenders(providers, provider_kinds))
+        sources, source_kinds = self._adapters("sources", self.kinds.sources, borrowing)
         policies = self._policies(daemon)
         known = Known(self.kinds, policies, provider_kinds, source_kinds)
         prices = self._prices(known)
@@ -103,7 +108,8 @@ class _Loader:
             raise ConfigError(sorted(reader.problems, key=self._order))
         assert daemon is not None
         assert http is not None
-        advise(reader, services, providers, sources)
+        advise(reader, services, providers, sources, lent(sources.values()))
+        advise_prices(reader, services, prices)
         advise_http(reader, http)
         modes = {service.name: service.settings.mode or daemon.mode for service in services}
         name = fingerprint(
@@ -145,9 +151,15 @@ class _Loader:
         return daemon.model_copy(update={"journal": journal, "policy_dir": self.base / daemon.policy_dir})
 
     def _adapters(
-        self, section: str, known: Mapping[str, _Kind[S]]
+        self,
+        section: str,
+        known: Mapping[str, _Kind[S]],
+        complete: _Complete = lambda _word, table, _keys: table,
     ) -> tuple[dict[str, S], dict[str, str | None]]:
-        """Settings by name, as far as they are right, and the word of each table's kind."""
+        """Settings by name, as far as they are right, and the word of each table's kind.
+
+        ``complete`` fills in what tables take from others.
+        """
         settings: dict[str, S] = {}
         words: dict[str, str | None] = {}
         for name, value in self._table(section).items():
@@ -156,10 +168,19 @@ class _Loader:
             table = self.reader.table(value, keys)
             words[name] = self._kind(table, keys, known)
             if (word := words[name]) is not None:
-                model = self.reader.model(known[word].settings, table, keys)
+                model = self.reader.model(known[word].settings, complete(word, table, keys), keys)
                 if model is not None:
                     settings[name] = model
         return settings, words
+
+    def _borrowing(self, lenders: Lenders) -> _Complete:
+        """How a source's table is filled in from these providers' tables."""
+
+        def complete(word: str, table: dict[str, Any], keys: Keys) -> dict[str, Any]:
+            borrows = self.kinds.sources[word].borrows
+            return table if borrows is None else filled(self.reader, table, keys, borrows, lenders)
+
+        return complete
 
     def _kind(self, table: Mapping[str, Any], keys: Keys, known: Mapping[str, Any]) -> str | None:
         word = table.get("kind")

@@ -6,15 +6,29 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol, runtime_checkable
 
 from autoscaler.config.document import Document, Keys, read_document
 from autoscaler.config.models import NAME_PATTERN
+from autoscaler.config.named_files import Contents, with_files
 from autoscaler.config.problems import ConfigError, Problem, listed, nearest, shown
 from autoscaler.config.reader import Reader
 from autoscaler.core.proposals import Policy
+from autoscaler.policies.files import CONTEXT
 
 FILES_MAX: Final = 1000
+
+
+@runtime_checkable
+class MayLack(Protocol):
+    """A policy of which some keys need what may not be installed.
+
+    Such a file may lie in the folder all the same; only a service that names it makes that an error.
+    """
+
+    def lacks(self) -> tuple[tuple[tuple[str, ...], str], ...]:
+        """Keys that cannot work here, and why."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +96,10 @@ def _read(path: Path, kinds: Mapping[str, type[Policy]], problems: list[Problem]
         raise _bad_kind(document, shown(word), f"unknown kind of policy; known are {listed(kinds)}{hint}")
     kind = kinds[word]
     reader = Reader(document, {}, path.parent, reads_secrets=False)
-    table = {key: value for key, value in document.table.items() if key != "kind"}
-    policy = reader.model(kind, table, ())
+    contents: Contents = {}
+    written = {key: value for key, value in document.table.items() if key != "kind"}
+    table = with_files(kind, written, path.parent, contents)
+    policy = reader.model(kind, table, (), {CONTEXT: contents})
     problems.extend(reader.problems)
     return PolicyFile(document, kind, policy)
 
@@ -92,8 +108,25 @@ def _bad_kind(document: Document, value: str | None, message: str) -> ConfigErro
     return ConfigError([Problem(document.file, "kind", value, message, document.line_of(("kind",)))])
 
 
-def overridden(file: PolicyFile, changes: Mapping[str, Any], reader: Reader, keys: Keys) -> Policy | None:
-    """The file's policy with some keys replaced, checked as a whole; problems are of the configuration."""
+def used(file: PolicyFile, changes: Mapping[str, Any], reader: Reader, keys: Keys) -> Policy | None:
+    """The file's policy as a service names it, with some keys replaced; None, and problems, where wrong."""
+    policy = _overridden(file, changes, reader, keys) if changes else file.policy
+    if not isinstance(policy, MayLack):
+        return policy
+    for place, why in policy.lacks():
+        if place[0] in changes:
+            reader.problem((*keys, *place), why)
+        else:
+            document = file.document
+            value = shown(document.get(place))
+            reader.adopt(
+                [Problem(document.file, document.spoken(place), value, why, document.line_of(place))]
+            )
+    return policy
+
+
+def _overridden(file: PolicyFile, changes: Mapping[str, Any], reader: Reader, keys: Keys) -> Policy | None:
+    """The policy checked as a whole; problems are of the configuration, as paths in what it replaces are."""
     if file.policy is None:
         return None  # Told for the file itself.
     if "kind" in changes:
@@ -103,4 +136,9 @@ def overridden(file: PolicyFile, changes: Mapping[str, Any], reader: Reader, key
             changes["kind"],
         )
         return None
-    return reader.model(file.kind, {**file.table, **changes}, keys)
+    contents: Contents = {}
+    table = {
+        **with_files(file.kind, file.table, Path(file.document.file).parent, contents),
+        **with_files(file.kind, changes, reader.base, contents),
+    }
+    return reader.model(file.kind, table, keys, {CONTEXT: contents})

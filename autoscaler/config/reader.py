@@ -136,18 +136,31 @@ class Reader:
         self.table(value, (*keys, position))
         return False
 
-    def model(self, kind: type[Model], table: Mapping[str, Any], keys: Keys) -> Model | None:
+    def model(
+        self,
+        kind: type[Model],
+        table: Mapping[str, Any],
+        keys: Keys,
+        context: Mapping[str, Any] | None = None,
+    ) -> Model | None:
         """The table as this model; None, and problems, where it is not."""
-        return self.models((kind,), table, keys)[0]  # type: ignore[return-value]
+        return self.models((kind,), table, keys, context)[0]  # type: ignore[return-value]
 
     def models(
-        self, kinds: Sequence[type[BaseModel]], table: Mapping[str, Any], keys: Keys
+        self,
+        kinds: Sequence[type[BaseModel]],
+        table: Mapping[str, Any],
+        keys: Keys,
+        context: Mapping[str, Any] | None = None,
     ) -> tuple[BaseModel | None, ...]:
-        """One table that several models share: each takes its own keys; one that none has is unknown."""
+        """One table that several models share: each takes its own keys; one that none has is unknown.
+
+        ``context`` is what validators of the models may look at besides.
+        """
         known = {key for kind in kinds for key in names_of(kind)}
         if not any(kind.model_config.get("extra") == "allow" for kind in kinds):
             self._report_unknown(table, known, keys, may_hide=any(map(has_secrets, kinds)))
-        return tuple(self._validated(kind, table, keys) for kind in kinds)
+        return tuple(self._validated(kind, table, keys, context) for kind in kinds)
 
     def _report_unknown(
         self, table: Mapping[str, Any], known: set[str], keys: Keys, *, may_hide: bool
@@ -158,7 +171,13 @@ class Reader:
                 hidden = sounds_secret(key) or (may_hide and isinstance(table[key], str))
                 self.problem((*keys, key), unknown(key, known), table[key], hidden=hidden)
 
-    def _validated(self, kind: type[BaseModel], table: Mapping[str, Any], keys: Keys) -> BaseModel | None:
+    def _validated(
+        self,
+        kind: type[BaseModel],
+        table: Mapping[str, Any],
+        keys: Keys,
+        context: Mapping[str, Any] | None,
+    ) -> BaseModel | None:
         fields = allowed.fields_of(kind)
         extra = kind.model_config.get("extra") == "allow"
         own = {key: value for key, value in table.items() if key in fields or extra}
@@ -170,7 +189,8 @@ class Reader:
                 self._take_path(key, own, keys)
         try:
             # JSON keeps the types of TOML and knows texts for paths, ids and times; strict: 15 is not "15".
-            model = kind.model_validate_json(json.dumps(own, default=str), strict=True)
+            text = json.dumps(own, default=str)
+            model = kind.model_validate_json(text, strict=True, context=context)
         except ValidationError as error:
             for detail in error.errors(include_url=False, include_context=False):
                 self._report(detail, fields, own, keys)

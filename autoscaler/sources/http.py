@@ -1,7 +1,9 @@
 """What all sources that speak HTTP share: their settings, one bounded session, failures as absences.
 
-A source calls :meth:`HttpReader.fetch` and catches :class:`ReadError`, whose ``absence`` says what went
-wrong in one of our words. Nothing that it says contains a secret, even where the server repeats one.
+A source whose settings name one server takes :class:`HttpSettings`; one of a vendor, with addresses of its
+own, starts from :class:`ConnectionSettings`. A source calls :meth:`HttpReader.fetch` and catches
+:class:`ReadError`, whose ``absence`` says what went wrong in one of our words. Nothing that it says contains
+a secret, even where the server repeats one.
 """
 
 from __future__ import annotations
@@ -37,8 +39,38 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-class HttpSettings(SourceSettings):
-    """Keys of a ``[sources.NAME]`` table that every source over HTTP takes."""
+class ConnectionSettings(SourceSettings):
+    """Keys of a ``[sources.NAME]`` table that every source over HTTP takes, and what it sends."""
+
+    ca_file: Path | None = Field(
+        default=None, description="PEM file of the authorities to trust instead of the system's."
+    )
+    deadline_s: float = Field(
+        default=5.0,
+        gt=0,
+        le=DURATION_S_MAX,
+        allow_inf_nan=False,
+        description="Seconds for reading all signals of this source; keep it below 0.4 x interval_s.",
+    )
+    reply_bytes_max: int = Field(
+        default=1_048_576, ge=1, le=67_108_864, description="A longer reply is not read."
+    )
+
+    def base(self) -> str:
+        """What every path follows; empty where whole addresses are fetched."""
+        return ""
+
+    def request_headers(self) -> dict[str, str]:
+        """All headers to send; contains the secrets."""
+        return {}
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every text that must not be repeated, longest first."""
+        return ()
+
+
+class HttpSettings(ConnectionSettings):
+    """Keys of a source that asks one server, and proves who it is in one of the usual ways."""
 
     url: str = Field(
         max_length=2048,
@@ -56,34 +88,11 @@ class HttpSettings(SourceSettings):
         max_length=32,
         description="Sent with each request, for example a tenant; the values are kept secret.",
     )
-    ca_file: Path | None = Field(
-        default=None, description="PEM file of the authorities to trust instead of the system's."
-    )
-    deadline_s: float = Field(
-        default=5.0,
-        gt=0,
-        le=DURATION_S_MAX,
-        allow_inf_nan=False,
-        description="Seconds for reading all signals of this source; keep it below 0.4 x interval_s.",
-    )
-    reply_bytes_max: int = Field(
-        default=1_048_576, ge=1, le=67_108_864, description="A longer reply is not read."
-    )
 
     @field_validator("url")
     @classmethod
     def _is_a_plain_base(cls, text: str) -> str:
-        expected = "must be http://HOST[:PORT][/PATH] or https://..., without credentials, query or fragment"
-        try:
-            url = URL(text)
-            port = url.port
-        except ValueError:
-            raise ValueError(expected) from None
-        if url.scheme not in ("http", "https") or not url.host or port is None:
-            raise ValueError(expected)
-        if url.user is not None or url.password is not None or "?" in text or "#" in text:
-            raise ValueError(f"{expected}; credentials have keys of their own")
-        return text.rstrip("/")
+        return plain_base(text)
 
     @field_validator("headers")
     @classmethod
@@ -112,6 +121,10 @@ class HttpSettings(SourceSettings):
             raise ValueError("only one of bearer_token, username and the header Authorization is allowed")
         return self
 
+    def base(self) -> str:
+        """What every path follows."""
+        return self.url
+
     def request_headers(self) -> dict[str, str]:
         """All headers to send; contains the secrets."""
         headers = {name: value.get_secret_value() for name, value in self.headers.items()}
@@ -134,6 +147,21 @@ class HttpSettings(SourceSettings):
         return base64.b64encode(f"{self.username}:{password}".encode()).decode()
 
 
+def plain_base(text: str) -> str:
+    """The address without a slash at its end. Raises: ValueError where it is more or less than that."""
+    expected = "must be http://HOST[:PORT][/PATH] or https://..., without credentials, query or fragment"
+    try:
+        url = URL(text)
+        port = url.port
+    except ValueError:
+        raise ValueError(expected) from None
+    if url.scheme not in ("http", "https") or not url.host or port is None:
+        raise ValueError(expected)
+    if url.user is not None or url.password is not None or "?" in text or "#" in text:
+        raise ValueError(f"{expected}; credentials have keys of their own")
+    return text.rstrip("/")
+
+
 class ReadError(Exception):
     """A read that gave no value; ``absence`` says why, without a secret."""
 
@@ -144,10 +172,27 @@ class ReadError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A whole answer. Any status: some servers explain their errors in the body."""
+    """A whole answer. Any status: some servers explain their errors in the body.
+
+    ``retry_after`` is the header of that name, as it was sent.
+    """
 
     status: int
     body: bytes
+    retry_after: str | None = None
+
+
+_REFUSALS: Final = {
+    401: ": the credential is not accepted",
+    403: ": the credential may not do this",
+    404: ": not found",
+    410: ": it has been deleted",
+}
+
+
+def refusal(status: int) -> Absence:
+    """What a status that is no success means, to a person."""
+    return Absence("error", f"HTTP {status}{_REFUSALS.get(status, '')}")
 
 
 class HttpReader:
@@ -156,7 +201,7 @@ class HttpReader:
     Redirects are not followed because they would carry the credentials to another place.
     """
 
-    def __init__(self, settings: HttpSettings, clock: Clock) -> None:
+    def __init__(self, settings: ConnectionSettings, clock: Clock) -> None:
         """Raises: ValueError when ``ca_file`` cannot be used."""
         self._settings = settings
         self._clock = clock
@@ -172,22 +217,33 @@ class HttpReader:
     async def fetch(
         self, method: str, path: str, form: Mapping[str, str] | None = None, within_s: float | None = None
     ) -> Reply:
-        """The reply to one request to the settings' ``url`` + ``path``, whatever its status.
+        """The reply to one request to the settings' ``base()`` + ``path``, whatever its status.
 
         ``within_s`` is what is left of a read of several requests; None is the whole ``deadline_s``.
 
         Raises: ReadError ``timeout`` after that (waiting for a free connection included),
         ``error`` without a connection, ``bad_reply`` for what is not HTTP, cut off or too long.
         """
+        try:
+            async with self._clock.deadline(self.deadline_s if within_s is None else within_s):
+                return await self.exchange(method, path, form)
+        except TimeoutError:
+            raise self.late() from None
+
+    def late(self) -> ReadError:
+        """What is said of a request that has no answer at the deadline."""
+        return ReadError("timeout", f"no answer within {self.deadline_s:g} s")
+
+    async def exchange(self, method: str, path: str, form: Mapping[str, str] | None = None) -> Reply:
+        """As :meth:`fetch`, for who holds one deadline over a read of many requests: a deadline for each
+        costs as much as a third of parsing its reply. Raises: ReadError, as there."""
         # Only who reads pays for the HTTP client: reading a configuration starts in half the time.
         import aiohttp
 
-        deadline_s = self.deadline_s
         try:
-            async with self._clock.deadline(deadline_s if within_s is None else within_s):
-                return await self._exchange(method, path, form)
-        except TimeoutError:
-            raise ReadError("timeout", f"no answer within {deadline_s:g} s") from None
+            return await self._exchange(method, path, form)
+        except TimeoutError:  # the operating system's
+            raise self.late() from None
         except (aiohttp.ClientPayloadError, aiohttp.ClientResponseError):
             raise ReadError("bad_reply", "the reply was cut off or is not HTTP") from None
         except aiohttp.ClientConnectorCertificateError:
@@ -204,19 +260,20 @@ class HttpReader:
         limit = self._settings.reply_bytes_max
         body = bytearray()
         session = self._open()
-        url = _address(self._settings.url, path)
+        url = _address(self._settings.base(), path)
         data = None if form is None else _encoded(tuple(form.items()))
         headers = None if form is None else _FORM
         async with session.request(method, url, data=data, headers=headers, allow_redirects=False) as reply:
+            retry_after = reply.headers.get("Retry-After")
             length = reply.content_length
             if length is not None and length <= limit:
-                return Reply(reply.status, await reply.read())
+                return Reply(reply.status, await reply.read(), retry_after)
             async for chunk in reply.content.iter_any():
                 body += chunk
                 if len(body) > limit:
                     reply.close()  # never reuse a connection with the rest of this on it
                     raise ReadError("bad_reply", f"the reply is longer than {limit} bytes")
-            return Reply(reply.status, bytes(body))
+            return Reply(reply.status, bytes(body), retry_after)
 
     def _open(self) -> aiohttp.ClientSession:
         if self._closed:

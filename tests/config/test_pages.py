@@ -27,7 +27,6 @@ from autoscaler.emulators.exoscale.emulator import API_KEY
 from autoscaler.emulators.fleet import DEFAULT_FLEET
 from autoscaler.providers import PROVIDERS
 from autoscaler.sources import SOURCES, SourceKind
-from tests.config.files import KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "config.example.toml"
@@ -96,7 +95,7 @@ def tables(all_of_it: dict[str, Any]) -> list[tuple[str, type[BaseModel], list[M
 
 
 def test_the_example_works_as_it_stands() -> None:
-    config = load(EXAMPLE, {}, KINDS)
+    config = load(EXAMPLE, {})
 
     assert config.warnings == ()
     assert config.daemon.mode == "observe"

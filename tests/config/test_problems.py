@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from autoscaler.config.allowed import fields_of
 from autoscaler.config.document import Document
 from autoscaler.config.models import DaemonSettings, ServiceSettings
+from autoscaler.config.problems import listed
 from autoscaler.config.reader import Reader
 from autoscaler.durations import DURATION_S_MAX
 from tests.config.files import GOOD, ID, KINDS, OTHER_ID, Folder
@@ -146,14 +147,17 @@ KINDS_BASE = Path("/nonexistent")
             "",
             [
                 'config.toml:6: providers.exo.kind = "exoscle": unknown kind; '
-                f"allowed is {' or '.join(sorted(KINDS.providers))}; did you mean exoscale?"
+                f"allowed is {listed(KINDS.providers)}; did you mean exoscale?"
             ],
             id="unknown kind of provider",
         ),
         pytest.param(
             [('kind = "push"\n', "")],
             "",
-            ["config.toml:11: sources.gateway.kind: is required; allowed is prometheus or push"],
+            [
+                "config.toml:11: sources.gateway.kind: is required; "
+                "allowed is baseten, deepinfra, prometheus or push"
+            ],
             id="no kind",
         ),
         pytest.param(

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from aiohttp import web
@@ -26,7 +26,12 @@ GUIDE = Path(__file__).parents[2] / "docs" / "sources" / "writing-a-source.md"
 
 
 class Harness(ABC):
-    """One kind of source, and where it finds a signal of value 8, one of value 0, and trouble."""
+    """One kind of source, and where it finds a signal of value 8, one of value 0, and trouble.
+
+    ``behind_s``: how old what it reads is, by its own account, when it is read.
+    """
+
+    behind_s: ClassVar[float] = 0.0
 
     def __init__(self, kind: SourceKind, clock: SettableClock) -> None:
         self.kind = kind
@@ -126,6 +131,125 @@ class GuideHarness(Harness):
             yield cls(kind, clock, url)
 
 
+class BasetenHarness(Harness):
+    behind_s = 30.0
+    eight = SignalQuery("chat", "queued", 'baseten_concurrent_requests{deployment_id="eight"}')
+    zero = SignalQuery("chat", "idle", 'baseten_concurrent_requests{deployment_id="zero"}')
+    troubles = (
+        *(
+            SignalQuery("chat", name, f'baseten_concurrent_requests{{deployment_id="{name}"}}')
+            for name in ("none", "nan", "infinite", "negative", "twice", "broken", "long")
+        ),
+        SignalQuery("chat", "no_such_metric", "no_such_metric"),
+        SignalQuery("chat", "no_queue", 'async_queue{model_id="m", deployment_id="none"}'),
+        SignalQuery("chat", "half", 'async_in_progress{model_id="m", deployment_id="half"}'),
+        SignalQuery("chat", "unset"),
+    )
+    export: ClassVar = (
+        "# TYPE baseten_concurrent_requests gauge\n"
+        'baseten_concurrent_requests{deployment_id="eight",rollout_phase="stable"} 5\n'
+        'baseten_concurrent_requests{deployment_id="eight",rollout_phase="promoting"} 3\n'
+        'baseten_concurrent_requests{deployment_id="zero"} 0\n'
+        'baseten_concurrent_requests{deployment_id="nan"} NaN\n'
+        'baseten_concurrent_requests{deployment_id="infinite"} +Inf\n'
+        'baseten_concurrent_requests{deployment_id="negative"} -1\n'
+        'baseten_concurrent_requests{deployment_id="twice"} 1\n'
+        'baseten_concurrent_requests{deployment_id="twice"} 1\n'
+        'baseten_concurrent_requests{deployment_id="broken"} 1 2 three\n'
+        f'baseten_concurrent_requests{{deployment_id="long",a="{"a" * 5000}"}} 1\n'
+    )
+
+    def __init__(self, kind: SourceKind, clock: SettableClock, url: str) -> None:
+        super().__init__(kind, clock)
+        self.url = url
+
+    async def make(self) -> SignalSource:
+        return self._at(self.url)
+
+    async def make_cut_off(self) -> SignalSource:
+        return self._at(f"http://127.0.0.1:{free_port()}")
+
+    def _at(self, url: str) -> SignalSource:
+        keys = {"api_key": "key", "metrics_base_url": url, "inference_base_url": url + "/model-{model_id}"}
+        return self.kind.create("source", self.kind.settings.model_validate(keys), self.clock)
+
+    @classmethod
+    @asynccontextmanager
+    async def running(cls, clock: SettableClock) -> AsyncIterator[BasetenHarness]:
+        async def export(_: web.Request) -> web.Response:
+            return web.Response(text=cls.export)
+
+        async def status(_: web.Request) -> web.Response:
+            return web.json_response({"num_queued_requests": 8})
+
+        app = web.Application()
+        app.router.add_get("/metrics", export)
+        app.router.add_get("/model-m/deployment/half/async_queue_status", status)
+        async with serving(app) as url:
+            yield cls(SOURCES["baseten"], clock, url)
+
+
+class DeepInfraHarness(Harness):
+    behind_s = 30.0
+    eight = SignalQuery("chat", "queued", 'in_flight{deploy_id="eight"}')
+    zero = SignalQuery("chat", "idle", 'in_flight{deploy_id="zero"}')
+    troubles = (
+        *(
+            SignalQuery("chat", name, f'in_flight{{deploy_id="{name}"}}')
+            for name in ("gone", "unknown", "timeless", "negative", "text", "list")
+        ),
+        SignalQuery("chat", "unset"),
+        SignalQuery("chat", "always_stale", 'in_flight{deploy_id="eight"}', max_age_s=30.0),
+    )
+    bodies: ClassVar[dict[str, Any]] = {
+        "eight": {"requests": 240, "avg_time": 2000, "errors": 0},
+        "zero": {"requests": 0, "avg_time": None, "errors": 0},
+        "timeless": {"requests": 1, "avg_time": None, "errors": 0},
+        "negative": {"requests": -1, "avg_time": 2000, "errors": 0},
+        "text": {"requests": "240", "avg_time": "2000", "errors": 0},
+        "list": [],
+    }
+
+    def __init__(self, kind: SourceKind, clock: SettableClock, url: str) -> None:
+        super().__init__(kind, clock)
+        self.url = url
+
+    async def make(self) -> SignalSource:
+        return self._at(self.url)
+
+    async def make_cut_off(self) -> SignalSource:
+        return self._at(f"http://127.0.0.1:{free_port()}")
+
+    def _at(self, url: str) -> SignalSource:
+        keys = {"api_token": "token", "base_url": url, "window_s": 60}
+        return self.kind.create("source", self.kind.settings.model_validate(keys), self.clock)
+
+    @classmethod
+    @asynccontextmanager
+    async def running(cls, clock: SettableClock) -> AsyncIterator[DeepInfraHarness]:
+        async def stats(request: web.Request) -> web.Response:
+            body = cls.bodies.get(request.match_info["id"])
+            if body is None:
+                status = 410 if request.match_info["id"] == "gone" else 404
+                return web.json_response({"error": "Model not found"}, status=status)
+            return web.json_response(body)
+
+        app = web.Application()
+        app.router.add_get("/deploy/{id}/stats", stats)
+        async with serving(app) as url:
+            yield cls(SOURCES["deepinfra"], clock, url)
+
+
+MINIMAL: dict[str, dict[str, str]] = {
+    "baseten": {"api_key": "key"},
+    "deepinfra": {"api_token": "token"},
+    "prometheus": {"url": "http://127.0.0.1:1"},
+    "push": {},
+    "guide": {"url": "http://127.0.0.1:1"},
+}
+"""The least that a table of each kind must say."""
+
+
 @pytest.fixture(scope="module")
 def guide_kind() -> Iterator[SourceKind]:
     code = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
@@ -144,6 +268,12 @@ async def harness(
         case "prometheus":
             prometheus: Prometheus = request.getfixturevalue("prometheus")
             yield PrometheusHarness(SOURCES["prometheus"], clock, prometheus.url)
+        case "baseten":
+            async with BasetenHarness.running(clock) as baseten:
+                yield baseten
+        case "deepinfra":
+            async with DeepInfraHarness.running(clock) as deepinfra:
+                yield deepinfra
         case "push":
             yield PushHarness(SOURCES["push"], clock)
         case "guide":
@@ -161,7 +291,7 @@ async def test_a_value_is_read_as_a_dated_sample(harness: Harness) -> None:
 
     assert isinstance(reading, Sample)
     assert reading.value == 8
-    assert before <= reading.at <= harness.clock.now()
+    assert before - harness.behind_s <= reading.at <= harness.clock.now() - harness.behind_s
 
 
 async def test_zero_is_a_value(harness: Harness) -> None:
@@ -243,7 +373,6 @@ def test_every_kinds_models_are_frozen_strict_and_described(guide_kind: SourceKi
 
 
 def test_a_source_is_made_without_an_event_loop(clock: SettableClock, guide_kind: SourceKind) -> None:
-    for kind in (*SOURCES.values(), guide_kind):
-        needs_url = "url" in kind.settings.model_fields
-        settings = kind.settings.model_validate({"url": "http://127.0.0.1:1"} if needs_url else {})
+    for word, kind in {**SOURCES, "guide": guide_kind}.items():
+        settings = kind.settings.model_validate(MINIMAL[word])
         assert kind.create("source", settings, clock).name == "source"

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from autoscaler.clock import SystemClock
+from autoscaler.config import load
 from autoscaler.core.model import Absence
 from autoscaler.ports import SignalQuery
 from autoscaler.sources import SOURCES
@@ -43,6 +44,25 @@ def test_the_configuration_on_a_page_is_valid(page: str) -> None:
         kind.settings.model_validate(source)
     for signal in signals(page):
         kind.signal_options.model_validate({k: v for k, v in signal.items() if k not in OF_EVERY_KIND})
+
+
+@pytest.mark.parametrize(
+    ("page", "credential"), [("baseten.md", "BT__API_KEY"), ("deepinfra.md", "DI__API_TOKEN")]
+)
+def test_the_configuration_on_a_vendors_page_works_as_it_stands(
+    page: str, credential: str, tmp_path: Path
+) -> None:
+    (text,) = re.findall(r"```toml\n(.*?)```", (PAGES / page).read_text(), re.DOTALL)
+    (tmp_path / "config.toml").write_text(text)
+    environ = {
+        f"AUTOSCALER_PROVIDERS__{credential}": "a-key",
+        "AUTOSCALER_DAEMON__POLICY_DIR": str(PAGES.parents[1] / "policies"),
+    }
+
+    config = load(tmp_path / "config.toml", environ)
+
+    (source,) = config.sources.values()
+    assert source.kind == page.removesuffix(".md")
 
 
 async def test_the_queries_on_a_page_are_promql(prometheus: Prometheus) -> None:
