@@ -35,7 +35,7 @@ def ready_and_idle(count: int, idle_s: float) -> tuple[float, float]:
     """Seconds to ready, and the share of a core used over ``idle_s`` at the default interval."""
     with tempfile.TemporaryDirectory() as name, running_plant(count) as plant:
         directory, port = Path(name), free_port()
-        config = write_config(directory, config_of(count, plant.vendor_port, plant.demand_port, port))
+        config = write_config(directory, config_of(count, plant, port))
         with running_daemon(directory, config, port) as (pid, ready_s):
             before = cpu_s(pid)
             time.sleep(idle_s)
@@ -46,7 +46,7 @@ def memory_mb(count: int, ticks_s: float) -> tuple[float, float]:
     """Resident memory after ``ticks_s`` of ticks each second, and of it after a scrape and a page."""
     with tempfile.TemporaryDirectory() as name, running_plant(count) as plant:
         directory, port = Path(name), free_port()
-        config = write_config(directory, config_of(count, plant.vendor_port, plant.demand_port, port, 1.0))
+        config = write_config(directory, config_of(count, plant, port, 1.0))
         with running_daemon(directory, config, port) as (pid, _):
             time.sleep(ticks_s)
             before = resident_mb(pid)

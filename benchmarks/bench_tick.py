@@ -1,4 +1,5 @@
-"""A whole tick over 500 deployments against a bare aiohttp loop that makes the same HTTP calls."""
+"""A whole tick over 500 deployments, at one vendor and at three, against a bare aiohttp loop that makes the
+same HTTP calls."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import aiohttp
@@ -14,6 +16,7 @@ import aiohttp
 from autoscaler.cli.collector import settle
 from autoscaler.clock import SystemClock
 from autoscaler.config import load
+from autoscaler.emulators import baseten, deepinfra
 from autoscaler.providers.exoscale.signature import authorization
 from autoscaler.wiring import assemble
 from benchmarks.figures import Figure, resident_mb, show
@@ -24,39 +27,61 @@ ROUNDS = 15
 WARM_UP_MAX = 30
 
 
-async def bare(plant: Plant, count: int, session: aiohttp.ClientSession) -> float:
-    """Seconds for the calls alone: the list of deployments, and two queries each, eight at once."""
-    gate = asyncio.Semaphore(8)
+def lists(plant: Plant, count: int) -> list[tuple[str, str, str]]:
+    """The calls that show all deployments: vendor, path and query."""
+    calls = [("exoscale", "/v2/ai/deployment", "visibility=private")]
+    if "deepinfra" in plant.vendor_ports:
+        calls.append(("deepinfra", "/deploy/list", ""))
+    fleet = fleet_of(count, plant.vendor_ports)
+    models = sorted({str(one.options["model_id"]) for one in fleet.at("baseten")})
+    return [*calls, *(("baseten", f"/v1/models/{model}/deployments", "") for model in models)]
+
+
+def authorized(vendor: str, path: str, query: str) -> dict[str, str]:
+    """The header that each vendor asks for."""
+    if vendor == "exoscale":
+        pairs = tuple((k, v) for k, _, v in (one.partition("=") for one in query.split("&")))
+        expires = int(time.time()) + 600
+        return {"Authorization": authorization(KEY, SECRET, "GET", path, pairs, b"", expires)}
+    return {"Authorization": f"Bearer {deepinfra.API_TOKEN if vendor == 'deepinfra' else baseten.API_KEY}"}
+
+
+async def bare(
+    plant: Plant, names: Sequence[str], calls: Sequence[tuple[str, str, str]], session: aiohttp.ClientSession
+) -> float:
+    """Seconds for the calls alone: the lists of deployments, and two queries each, eight at once."""
+    gates = {name: asyncio.Semaphore(8) for name in ("demand", *plant.vendor_ports)}
     base = f"http://127.0.0.1:{plant.demand_port}/api/v1/query"
-    path = "/v2/ai/deployment"
-    names = [one.name for one in fleet_of(count, plant.vendor_port).deployments]
 
     async def ask(text: str) -> None:
-        async with gate, session.post(base, data={"query": text, "partial_response": "false"}) as reply:
+        data = {"query": text, "partial_response": "false"}
+        async with gates["demand"], session.post(base, data=data) as reply:
             await reply.json(content_type=None)
 
-    async def listing() -> None:
-        query = (("visibility", "private"),)
-        header = authorization(KEY, SECRET, "GET", path, query, b"", int(time.time()) + 600)
-        url = f"http://127.0.0.1:{plant.vendor_port}{path}?visibility=private"
-        async with session.get(url, headers={"Authorization": header}) as reply:
+    async def listing(vendor: str, path: str, query: str) -> None:
+        url = f"http://127.0.0.1:{plant.vendor_ports[vendor]}{path}" + (f"?{query}" if query else "")
+        headers = authorized(vendor, path, query)
+        async with gates[vendor], session.get(url, headers=headers) as reply:
+            reply.raise_for_status()
             await reply.json()
 
     started = time.perf_counter()
     await asyncio.gather(
-        listing(), *(ask(f"{signal}{{m='{name}'}}") for name in names for signal in ("queued", "running"))
+        *(listing(*call) for call in calls),
+        *(ask(f"{signal}{{m='{name}'}}") for name in names for signal in ("queued", "running")),
     )
     return time.perf_counter() - started
 
 
 async def measure(directory: Path, plant: Plant, count: int) -> tuple[list[float], list[float], float]:
     """Times of ticks and of bare rounds, in turn, and the resident size at the end."""
-    config = load(write_config(directory, config_of(count, plant.vendor_port, plant.demand_port, 0)), {})
+    config = load(write_config(directory, config_of(count, plant, 0)), {})
     ticks, bares = [], []
+    calls, names = lists(plant, count), list(config.fleet.services)
     async with assemble(config, clock=SystemClock()) as running, aiohttp.ClientSession() as session:
         ticker = running.daemon.ticker
         settle()  # as the daemon does
-        await bare(plant, count, session)
+        await bare(plant, names, calls, session)
         for _ in range(WARM_UP_MAX):
             report = await ticker.tick()
             await asyncio.sleep(1.0)
@@ -69,21 +94,20 @@ async def measure(directory: Path, plant: Plant, count: int) -> tuple[list[float
             report = await ticker.tick()
             ticks.append(time.perf_counter() - started)
             running.telemetry.tick(report)
-            bares.append(await bare(plant, count, session))
+            bares.append(await bare(plant, names, calls, session))
         await running.telemetry.exposition()
         return ticks, bares, resident_mb(os.getpid())
 
 
-def main() -> None:
-    """Print the figures."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else COUNT
-    with tempfile.TemporaryDirectory() as directory, running_plant(count) as plant:
+def report_on(kinds: Sequence[str], count: int) -> None:
+    """Print the figures for a fleet at these vendors."""
+    with tempfile.TemporaryDirectory() as directory, running_plant(count, kinds) as plant:
         ticks, bares, size_mb = asyncio.run(measure(Path(directory), plant, count))
     tick_s, bare_s = sorted(ticks)[len(ticks) // 2], sorted(bares)[len(bares) // 2]
     pairs = sorted(t / b for t, b in zip(ticks, bares, strict=True))
     ratio = pairs[len(pairs) // 2]
     show(
-        f"A tick over {count} deployments, {2 * count} signals by Prometheus queries",
+        f"A tick over {count} deployments at {', '.join(kinds)}, {2 * count} signals by Prometheus queries",
         [
             Figure("tick, median", f"{tick_s * 1000:.0f} ms", ""),
             Figure("bare loop with the same calls, median", f"{bare_s * 1000:.0f} ms", ""),
@@ -92,6 +116,13 @@ def main() -> None:
             Figure("resident memory, in the process of both loops", f"{size_mb:.0f} MB", ""),
         ],
     )
+
+
+def main() -> None:
+    """Print the figures."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else COUNT
+    report_on(("exoscale",), count)
+    report_on(("exoscale", "deepinfra", "baseten"), count)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,9 @@ from autoscaler.cli.online import Online, look_around
 from autoscaler.cli.online_report import online_json, print_online
 from autoscaler.cli.quiet import quiet_logs
 from autoscaler.cli.say import answer, answer_json, note
+from autoscaler.cli.schedule_edges import calendars_of, edges_json, print_edges
 from autoscaler.cli.settings import BadConfig, whole
+from autoscaler.clock import SystemClock
 from autoscaler.config import Config, ConfigError, Problem
 from autoscaler.core.fleet import Service
 
@@ -31,10 +33,11 @@ def run_check(option: Path | None, *, online: bool, strict: bool, as_json: bool)
         if as_json:
             answer_json({"ok": False, "problems": [_problem(one) for one in error.problems]})
         raise
+    now = SystemClock().now()
     if as_json:
-        answer_json(_as_json(config, seen))
+        answer_json(_as_json(config, seen, now))
     else:
-        _print(config, seen)
+        _print(config, seen, now)
     for warning in config.warnings:
         note(f"warning: {warning}")
     if seen is not None and seen.troubles:
@@ -52,13 +55,14 @@ def _problem(problem: Problem) -> dict[str, Any]:
     }
 
 
-def _as_json(config: Config, seen: Online | None) -> dict[str, Any]:
+def _as_json(config: Config, seen: Online | None, now: float) -> dict[str, Any]:
     body: dict[str, Any] = {
         "ok": seen is None or not seen.troubles,
         "config": str(config.path),
         "config_hash": config.fleet.config_hash,
         "warnings": [_problem(warning) for warning in config.warnings],
         "services": [_service_json(service) for service in config.fleet.services.values()],
+        "schedules": [edges_json(calendar, now) for calendar in calendars_of(config.fleet)],
     }
     if seen is not None:
         body["online"] = online_json(seen)
@@ -89,7 +93,7 @@ def _service_json(service: Service) -> dict[str, Any]:
     }
 
 
-def _print(config: Config, seen: Online | None) -> None:
+def _print(config: Config, seen: Online | None, now: float) -> None:
     fleet = config.fleet
     answer(f"{config.path}, hash {fleet.config_hash}\n")
     tables.show(
@@ -123,6 +127,8 @@ def _print(config: Config, seen: Online | None) -> None:
         (named.name, meaning_of(named)): None for one in fleet.services.values() for named in one.policies
     }
     tables.show(("policy", "what it means"), list(policies))
+    for calendar in calendars_of(fleet):
+        print_edges(calendar, now)
     if seen is not None:
         print_online(seen)
     budget = "no fleet budget"

@@ -1,4 +1,4 @@
-"""Commands that ask: status, why, decide, journal export. What a person types; see ``commands_run``."""
+"""Commands that ask: status, prices, why, decide, journal export. See ``commands_run``."""
 
 from __future__ import annotations
 
@@ -25,6 +25,23 @@ def status(config: options.Config = None, json: options.Json = False) -> int:
     from autoscaler.cli.status import run_status
 
     return run_status(config, as_json=json)
+
+
+@told
+def prices(config: options.Config = None, json: options.Json = False) -> int:
+    """What a GPU-hour costs at each provider, cheapest first.
+
+    Every price that is known, of GPU types that no deployment uses too: its change in 24 hours, age, source,
+    and which deployments pay it. From the running daemon, else from the journal and the configuration; it
+    says which. Exit status 1 where no price is known.
+
+    \b
+    Example:
+      autoscaler prices
+    """
+    from autoscaler.cli.prices import run_prices
+
+    return run_prices(config, as_json=json)
 
 
 @told
@@ -96,6 +113,6 @@ def export(
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
-    for command in (status, why, decide):
+    for command in (status, prices, why, decide):
         app.command()(command)
     app.add_typer(journal, name="journal")

@@ -88,7 +88,7 @@ def emulate(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="TOML file of emulated deployments. Default: four of them.",
+            help="TOML file of emulated deployments. Default: a few at each vendor.",
             show_default=False,
         ),
     ] = None,

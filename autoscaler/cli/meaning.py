@@ -26,6 +26,8 @@ def _value(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float | int):
         return f"{value:g}"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{k} {_value(one)}" for k, one in value.items() if one is not None) + "}"
     if isinstance(value, list):
         if any(isinstance(one, Mapping) for one in value):
             return f"[{len(value)}]"

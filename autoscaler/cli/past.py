@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any, TypeVar
 
 from autoscaler.cli.exits import Exit, Trouble
 from autoscaler.config import Config
+from autoscaler.core.codec import instant_text
 from autoscaler.core.fleet import Fleet
+from autoscaler.core.memory import DAY_S
 from autoscaler.daemon.past import why_at
+from autoscaler.daemon.price_list import price_list
+from autoscaler.daemon.prices import held_at, last_record
+from autoscaler.daemon.prices import recalled as recalled_prices
 from autoscaler.daemon.recall import Recalled, plan_of, recall, snapshot_of
 from autoscaler.daemon.report import Invalid, TickReport, start_up_estimates
 from autoscaler.daemon.status import fleet_status
@@ -34,6 +39,16 @@ async def status_of(journal: Journal, fleet: Fleet) -> dict[str, Any]:
     """The fleet at the last tick. Raises: JournalError, Trouble where there is none."""
     recalled = await recall(journal, fleet)
     return fleet_status(_report(recalled, fleet))
+
+
+async def prices_of(journal: Journal, fleet: Fleet, providers: Collection[str], now: float) -> dict[str, Any]:
+    """The prices in force at the last tick, and the configuration's own. Raises: JournalError."""
+    memory = (await recall(journal, fleet)).memory
+    book = recalled_prices(await last_record(journal), memory)
+    catalogue = book.after({}, memory, fleet, providers).catalogue(fleet)
+    day_ago = await held_at(journal, now - DAY_S)
+    at = None if memory.at is None else instant_text(memory.at)
+    return {"at": at, **price_list(catalogue, memory, fleet, now=now, day_ago=day_ago)}
 
 
 def _report(recalled: Recalled, fleet: Fleet) -> TickReport:

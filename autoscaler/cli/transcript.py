@@ -43,6 +43,9 @@ MEANING: Final[Mapping[str, str]] = {
 }
 """Reason codes in words; any other code is the kind of the policy that set the number."""
 
+_OF_KIND: Final[Mapping[str, str]] = {"gpu_price": "its GPU type is dear, and capped by this policy"}
+"""Kinds of policy that bind a number by something else than the largest want."""
+
 
 def render(why: Facts) -> str:
     """The whole transcript, without a newline at its end."""
@@ -96,7 +99,8 @@ def _change(one: Facts) -> str:
 
 
 def _because(reason: str) -> str:
-    return f"{reason} ({MEANING.get(reason, 'the policy that asked for the most')})"
+    meaning = MEANING.get(reason) or _OF_KIND.get(reason, "the policy that asked for the most")
+    return f"{reason} ({meaning})"
 
 
 def _count(count: int) -> str:

@@ -84,7 +84,7 @@ def absorb(memory: Memory, snapshot: Snapshot, fleet: Fleet) -> Memory:
         services=services,
         deployments=deployments,
         human=replace(human, resumes=()),
-        prices=_prices(memory, snapshot) if snapshot.prices else memory.prices,
+        prices=_prices(memory, snapshot, fleet) if snapshot.prices or config_changed else memory.prices,
         writes_limited_until=_write_limits(memory, snapshot, fleet),
     )
 
@@ -110,9 +110,13 @@ def _resumes_unread(was: DeploymentMemory, at: float) -> DeploymentMemory:
     return replace(was, watching_since=at, set_when_resumed=was.replicas_set)
 
 
-def _prices(memory: Memory, snapshot: Snapshot) -> Mapping[str, Price]:
+def _prices(memory: Memory, snapshot: Snapshot, fleet: Fleet) -> Mapping[str, Price]:
+    """Last known prices, of providers that the configuration names: others' would be kept for ever."""
+    named = {d.provider for service in fleet.services.values() for d in service.deployments}
+    named.update(key.partition("/")[0] for key in fleet.fixed_prices)
     fresh = {key: price for key, price in snapshot.prices.items() if is_price(price.usd_per_gpu_hour)}
-    return {**memory.prices, **fresh}
+    known = {**memory.prices, **fresh}
+    return {key: price for key, price in known.items() if key.partition("/")[0] in named}
 
 
 def _seen(memory: DeploymentMemory) -> ReplicaRange:

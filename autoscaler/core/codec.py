@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any, Final, TypeVar
 
 from autoscaler.core.memory import Memory
 from autoscaler.core.model import (
@@ -40,6 +41,9 @@ E = TypeVar("E", Phase, ErrorKind, OutcomeWord, ZeroCapability)
 REPLICAS_MAX = 10_000
 AT_MAX = 253_402_300_799.0  # the year 9999
 
+INSTANTS_REMEMBERED: Final = 4096
+"""Texts of instants that are kept: many samples of a tick are of the same millisecond."""
+
 
 class BadLine(ValueError):
     """A line that is not a snapshot; the text says where and what is allowed."""
@@ -48,6 +52,7 @@ class BadLine(ValueError):
 # --- instants -----------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=INSTANTS_REMEMBERED)
 def instant_text(at: float) -> str:
     """ISO 8601 in UTC, with milliseconds only where there are some."""
     moment = datetime.fromtimestamp(round(at, 3), UTC)

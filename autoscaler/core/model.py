@@ -117,7 +117,8 @@ class Price:
 class Observation:
     """What one provider says about one deployment now.
 
-    ``error`` set and ``replicas`` None: it could not be read.
+    ``error`` set and ``replicas`` None: it could not be read. ``error`` beside known ``replicas``: it was
+    read, and is not to be written; ``evidence`` says why.
     """
 
     replicas: ReplicaRange | None  # last asked for

@@ -14,10 +14,13 @@ from aiohttp import web
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from autoscaler import __version__
+from autoscaler.core.memory import DAY_S
 from autoscaler.core.model import Human, Override, Pause
 from autoscaler.daemon import people
 from autoscaler.daemon.explain import explain
 from autoscaler.daemon.past import why_at
+from autoscaler.daemon.price_list import price_list
+from autoscaler.daemon.prices import held_at
 from autoscaler.daemon.report import Invalid, TickReport, check_override, known_service
 from autoscaler.daemon.setup import Setup, late_after_s
 from autoscaler.daemon.telemetry import PrometheusTelemetry
@@ -252,6 +255,13 @@ class Daemon:
             raise Invalid("no tick has ended yet")
         known_service(report.fleet, service)  # One that was just configured has not been decided on yet.
         return explain(service, report.snapshot, report.plan, self.ticker.before, report.fleet)
+
+    async def prices(self) -> Mapping[str, Any]:
+        """Every price in force, with its change in 24 hours. Raises: JournalError."""
+        now = self.now()
+        day_ago = await held_at(self._journal, now - DAY_S)
+        ticker = self.ticker
+        return price_list(ticker.catalogue, ticker.state.memory, ticker.setup.fleet, now=now, day_ago=day_ago)
 
     async def push(self, service: str, signal: str, value: float, at: float) -> None:
         """Take one sample; a first demand at zero starts a tick early."""

@@ -134,11 +134,9 @@ def _cost(report: TickReport) -> Iterator[Row]:
 
 
 def _prices(report: TickReport) -> Iterator[Row]:
-    prices = {key: price.usd_per_gpu_hour for key, price in report.snapshot.prices.items()}
-    prices.update(report.fleet.fixed_prices)
-    for key in sorted(prices):
+    for key in sorted(report.prices):
         provider, _, gpu_type = key.partition("/")
-        yield (provider, gpu_type), prices[key]
+        yield (provider, gpu_type), report.prices[key]
 
 
 def _budgets(report: TickReport) -> Iterator[Row]:
@@ -226,7 +224,7 @@ GAUGES: Final = (
     Gauge("scale_overdue", "Replicas that did not start before their deadline", _DEPLOYMENT, _overdue),
     Gauge(
         "gpu_price_usd_per_hour",
-        "List price or configured price of one GPU-hour",
+        "Last known price of one GPU-hour, configured or the vendor's; gpu_type may be a whole configuration",
         ("provider", "gpu_type"),
         _prices,
     ),

@@ -54,6 +54,7 @@ def create_app(
             web.get("/v1/services/{service}", api.service),
             web.get("/v1/services/{service}/why", api.why),
             web.get("/v1/plan", api.plan),
+            web.get("/v1/prices", api.prices),
             web.post("/v1/signals/{service}/{signal}", api.push),
             web.post("/v1/services/{service}/override", api.override),
             web.delete("/v1/services/{service}/override", api.clear_override),
@@ -116,6 +117,11 @@ class _Api:
 
     async def plan(self, _request: web.Request) -> web.Response:
         return json_reply(status.plan_status(self._report()))
+
+    async def prices(self, _request: web.Request) -> web.Response:
+        at = instant_text(self._report().at)
+        now = instant_text(self._controls.now())
+        return json_reply({"at": at, "now": now, **await self._controls.prices()})
 
     # --- acting -------------------------------------------------------------------------------
 

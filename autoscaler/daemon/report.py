@@ -20,6 +20,7 @@ class TickReport:
     ``start_up_estimates`` p50 and p90, both by ``"service/deployment"``. ``scale_calls`` are provider and
     outcome of each write. ``drift_started`` names the deployments whose replicas somebody else changed.
     ``human`` holds the pauses and overrides in force now, ``labels`` people's own words by service.
+    ``prices`` are USD per GPU-hour by ``"provider/key"``, last known and fixed ones.
     """
 
     at: float
@@ -34,6 +35,7 @@ class TickReport:
     drift_started: tuple[str, ...] = ()
     human: Human = field(default_factory=Human)
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    prices: Mapping[str, float] = field(default_factory=dict)
 
 
 def start_up_estimates(fleet: Fleet, memory: Memory) -> dict[str, tuple[float, float]]:
@@ -89,6 +91,10 @@ class Controls(Protocol):
 
     async def why(self, service: str, at: float | None) -> Mapping[str, Any]:
         """The recorded decision at this instant (None: the last), as JSON."""
+        ...
+
+    async def prices(self) -> Mapping[str, Any]:
+        """Every price that is known, as JSON."""
         ...
 
     async def pause(self, pause: Pause) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 import structlog
@@ -25,6 +25,7 @@ from autoscaler.core.model import (
     Snapshot,
 )
 from autoscaler.core.promises import Violation, violations
+from autoscaler.daemon import prices
 from autoscaler.daemon.act import act
 from autoscaler.daemon.observe import Observer, instant_of_tick
 from autoscaler.daemon.recall import CHECKPOINT_TICKS
@@ -80,12 +81,15 @@ class Ticker:
         self.state = state or TickState()
         self.before = self.state.memory
         self.latest: TickReport | None = None
+        self.catalogue: prices.Catalogue = {}
+        """Every price in force at the last tick."""
         self.order = asyncio.Lock()
         """Held from the moment a tick takes the human acts until it is journalled, and by human acts."""
         self._journal = journal
         self._clock = clock
         self._observer = Observer(setup, clock)
         self._on_journal_error = on_journal_error
+        self._prices: prices.PriceBook | None = None  # None: not recalled yet
 
     def reconfigure(self, setup: Setup) -> None:
         """From the next tick on. Limits of reads are forgotten: the credentials may be others."""
@@ -139,6 +143,7 @@ class Ticker:
             outcomes = await self._carry_out(writes, broken, max(1.0, left_s))
             if state.ticks % CHECKPOINT_TICKS == 0:
                 await self._append("checkpoint", {"memory": memory_to_json(after), "after_seq": seq})
+            await self._tell_prices(snapshot, before, after)
             state.ticks += 1
         report = self._report(snapshot, plan, before, after, outcomes, broken, clock.monotonic() - started)
         self.latest, self.before = report, before
@@ -146,12 +151,12 @@ class Ticker:
 
     async def _look(self) -> tuple[Mapping[str, Observation], Mapping[str, Mapping[str, Reading]]]:
         """Deployments and signals; what is told once is kept in ``untold``, whatever becomes of this tick."""
-        (deployments, ended), signals, prices = await asyncio.gather(
+        (deployments, ended), signals, fresh = await asyncio.gather(
             self._observer.deployments(), self._observer.signals(), self._observer.prices()
         )
         untold = self.state.untold
         self.state.untold = Untold(
-            (*untold.ended, *ended), {**untold.prices, **prices}, self._clock.jumped() or untold.jump
+            (*untold.ended, *ended), {**untold.prices, **fresh}, self._clock.jumped() or untold.jump
         )
         return deployments, signals
 
@@ -223,6 +228,29 @@ class Ticker:
             at=snapshot.at,
         )
 
+    async def _tell_prices(self, snapshot: Snapshot, before: Memory, after: Memory) -> None:
+        """Journal the price catalogue where this tick changed it, or a day has passed; last, since nothing
+        waits for it. What could not be journalled is told by the next tick."""
+        setup = self.setup
+        book = self._prices if self._prices is not None else await self._recall_prices(before)
+        book = book.after(snapshot.prices, after, setup.fleet, setup.providers)
+        self.catalogue = book.catalogue(setup.fleet)
+        if book.is_news(self.catalogue, snapshot.at):
+            seq = await self._append(prices.KIND, prices.body_of(self.catalogue), at=snapshot.at)
+            if seq is not None:
+                book = replace(book, told=self.catalogue, told_at=snapshot.at)
+        self._prices = book
+
+    async def _recall_prices(self, memory: Memory) -> prices.PriceBook:
+        """What the journal and the memory know. An unreadable record is as none: it is history, and all of
+        the catalogue is told anew."""
+        try:
+            return prices.recalled(await prices.last_record(self._journal), memory)
+        except JournalError as error:
+            self._on_journal_error()
+            log.warning("the last prices of the journal cannot be read", error=str(error))
+            return prices.recalled(None, memory)
+
     async def _append(self, kind: str, body: dict[str, object], at: float | None = None) -> int | None:
         state = self.state
         try:
@@ -263,6 +291,7 @@ class Ticker:
             drift_started=tuple(_drifts_started(before, after, snapshot.at)),
             human=after.human,
             labels=self.setup.labels,
+            prices={key: one.usd_per_gpu_hour for key, one in self.catalogue.items()},
         )
 
 

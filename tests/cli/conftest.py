@@ -40,14 +40,14 @@ def emulator() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def base_url(emulator: str) -> str:
-    found = re.search(r'base_url = "([^"]+)"', emulator)
+    found = re.search(r'kind = "exoscale"\nbase_url = "([^"]+)"', emulator)
     assert found is not None
     return found[1]
 
 
 @pytest.fixture(scope="module")
 def chat_id(emulator: str) -> str:
-    """Id of the first emulated deployment."""
-    found = re.search(r'^id = "([^"]+)"', emulator, re.M)
+    """Id of the first emulated deployment at Exoscale."""
+    found = re.search(r'^provider = "exo"\nid = "([^"]+)"', emulator, re.M)
     assert found is not None
     return found[1]

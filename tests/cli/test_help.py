@@ -13,7 +13,16 @@ from autoscaler import __version__
 from tests.cli.support import ROOT, command, environment, invoke
 
 COMMANDS = [
-    *(("run",), ("check",), ("plan",), ("status",), ("why",), ("decide",), ("journal", "export")),
+    *(
+        ("run",),
+        ("check",),
+        ("plan",),
+        ("status",),
+        ("prices",),
+        ("why",),
+        ("decide",),
+        ("journal", "export"),
+    ),
     *(("pause",), ("resume",), ("override",), ("emulate",), ("demo",)),
 ]
 

@@ -21,9 +21,9 @@ from autoscaler.core.codec import (
     snapshot_to_json,
 )
 from autoscaler.core.decide import decide, fold, step
-from autoscaler.core.fleet import Fleet, Service
+from autoscaler.core.fleet import Deployment, Fleet, Service
 from autoscaler.core.memory import Memory
-from autoscaler.core.model import Plan, Reading, Sample, Snapshot
+from autoscaler.core.model import Plan, Price, Reading, Sample, Snapshot
 from tests.core.fleets import START, Plant, a_fleet, a_service, a_snapshot, random_fleet, seen
 from tests.core.run import Run, chat_run
 
@@ -221,3 +221,24 @@ def test_a_sole_service_comes_to_what_it_needs_after_every_fault() -> None:
     run.follow(10, running=60)
     assert not run.decision().changes
     assert START + run.at == run.memory.at
+
+
+def test_prices_of_a_provider_that_the_configuration_no_longer_names_are_forgotten() -> None:
+    both = a_fleet(
+        a_service(
+            deployments=(Deployment("chat", "a", "exo", 16, 6), Deployment("chat", "b", "cheap", 16, 6))
+        ),
+        fixed_prices={"dear/h100": 4.0},
+        config_hash="both",
+    )
+    one = replace(both, services={"chat": a_service()}, config_hash="one")
+    told = {key: Price(1.0, START) for key in ("exo/gpua5000", "exo/l4", "cheap/l4", "dear/h100", "else/l4")}
+    plan, memory = step(Memory(), a_snapshot(0, prices=told), both)
+
+    assert set(memory.prices) == {"exo/gpua5000", "exo/l4", "cheap/l4", "dear/h100"}
+    later = a_snapshot(15)
+    plan, after = step(memory, later, one)
+    assert set(after.prices) == {"exo/gpua5000", "exo/l4", "dear/h100"}
+    assert fold(memory, later, plan, one) == after
+    plan, last = step(after, a_snapshot(30, prices={"cheap/l4": Price(1.0, START)}), one)
+    assert set(last.prices) == set(after.prices)

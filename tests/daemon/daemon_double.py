@@ -38,6 +38,10 @@ class KeptDaemon:
             raise UnknownName("service", service, () if self.report is None else self.report.fleet.services)
         return {"service": service, "asked_at": at}
 
+    async def prices(self) -> Mapping[str, Any]:
+        await self._act()
+        return {"prices": [], "unpriced": []}
+
     async def pause(self, pause: Pause) -> None:
         self._check(pause.service)
         await self._act(pause)

@@ -212,6 +212,7 @@ def a_report(
         scale_calls=scale_calls,
         drift_started=drift_started,
         human=human or Human(),
+        prices={**{key: price.usd_per_gpu_hour for key, price in prices.items()}, **fleet.fixed_prices},
     )
 
 

@@ -449,7 +449,7 @@ async def test_why_refuses_what_is_no_instant_and_what_is_no_service() -> None:
 
 async def test_before_the_first_tick_all_answer_and_nothing_is_invented() -> None:
     async with served(KeptDaemon(None)) as client:
-        for path in ("/v1/services", "/v1/services/chat", "/v1/plan", "/readyz"):
+        for path in ("/v1/services", "/v1/services/chat", "/v1/plan", "/v1/prices", "/readyz"):
             async with client.get(path) as reply:
                 assert reply.status == 503, path
         for path in ("/", "/metrics", "/healthz"):
@@ -475,7 +475,16 @@ async def test_metrics_say_their_format() -> None:
         assert b"autoscaler_replicas_set{" in await reply.read()
 
 
-READS = ["/", "/metrics", "/healthz", "/readyz", "/v1/services", "/v1/services/chat", "/v1/plan"]
+READS = [
+    "/",
+    "/metrics",
+    "/healthz",
+    "/readyz",
+    "/v1/services",
+    "/v1/services/chat",
+    "/v1/plan",
+    "/v1/prices",
+]
 
 
 @pytest.mark.parametrize("path", [*READS, "/v1/services/chat/why", "/static/page.css"])

@@ -253,6 +253,22 @@ async def test_what_is_older_than_400_days_goes_but_the_last_start(journal: AnyJ
     assert not await journal.minute_means()
 
 
+async def test_the_history_of_prices_is_kept_for_400_days(journal: AnyJournal) -> None:
+    days = [
+        (day, {"prices": {"exo/h100": {"usd_per_gpu_hour": 2.0 + day / 100}}}) for day in range(0, 500, 50)
+    ]
+    await appended(journal, *[("prices", T0 + day * DAY_S, body) for day, body in days])
+    await appended(journal, ("checkpoint", T0 + 490 * DAY_S, {"memory": {}}))
+
+    await journal.prune(T0 + 500 * DAY_S)
+    await journal.prune(T0 + 500 * DAY_S)
+
+    left = await journal.read(kinds=["prices"])
+    assert [record.body for record in left] == [body for day, body in days if day >= 100]
+    yesterday = await journal.read(kinds=["prices"], until=T0 + 449 * DAY_S, newest_first=True, limit=1)
+    assert [record.at for record in yesterday] == [T0 + 400 * DAY_S]
+
+
 async def test_a_number_is_never_used_twice(journal: AnyJournal) -> None:
     await appended(journal, *[("event", T0, {}) for _ in range(3)], ("checkpoint", T0 + 1, {}))
     await journal.prune(T0 + 500 * DAY_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from autoscaler.core.exact import replicas_needed
 from autoscaler.core.proposals import Policy, View
 from autoscaler.policies.queue_depth import QueueDepth
 from autoscaler.policies.registry import load_policies
+from autoscaler.policies.schedule import Schedule
+from tests.policies.schedules import ZURICH, Said, instant, said
 from tests.policies.views import a_view
 
 FILES = sorted((Path(__file__).parents[2] / "policies").glob("*.toml"))
@@ -107,3 +110,62 @@ def test_the_batch_file_works_off_a_queue_within_the_hour() -> None:
     (patient,) = _load(Path(FILES[0].parent, "queue-depth-batch.toml")).propose(view)
 
     assert patient.want == 60.0
+
+
+# --- schedules ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (
+            "office-hours",
+            {
+                "11-23 07:54": (0, None),
+                "11-23 07:55": (2, None),
+                "11-23 18:59": (2, None),
+                "11-23 19:00": (0, None),
+            }
+            | {"11-21 12:00": (0, None)},
+        ),
+        (
+            "weekends-off",
+            {"11-20 18:59": (0, None), "11-20 19:00": (0, 0), "11-21 12:00": (0, 0), "11-22 23:59": (0, 0)}
+            | {
+                "11-23 06:54": (0, 0),
+                "11-23 06:55": (1, 0),
+                "11-23 07:00": (1, None),
+                "11-23 08:00": (0, None),
+            },
+        ),
+        (
+            "night-cap",
+            {
+                "11-23 21:59": (0, None),
+                "11-23 22:00": (0, 1),
+                "11-24 05:59": (0, 1),
+                "11-24 06:00": (0, None),
+            },
+        ),
+        (
+            "holiday",
+            {"12-24 12:00": (2, None), "12-24 23:59": (0, None), "12-25 00:00": (0, 0), "12-25 12:00": (0, 0)}
+            | {"12-28 12:00": (2, None)},
+        ),
+    ],
+)
+def test_a_schedule_file_does_what_it_says(name: str, expected: dict[str, tuple[int, int | None]]) -> None:
+    schedule = _load(Path(FILES[0].parent, f"{name}.toml"))
+    assert isinstance(schedule, Schedule)
+
+    for at, limits in expected.items():
+        assert said(schedule, instant(f"2026-{at}", ZURICH), p90_s=300.0) == Said(*limits), at
+
+
+def test_a_file_that_needs_what_is_not_installed_loads_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "holidays", None)
+
+    schedule = _load(Path(FILES[0].parent, "holiday.toml"))
+
+    assert isinstance(schedule, Schedule)
+    assert [keys for keys, _ in schedule.lacks()] == [("holidays", "country")]
