@@ -1,1 +1,1 @@
-"""The demo: an emulated vendor, a day of demand and the real daemon in one process, sped up."""
+"""The demo: emulated vendors, a day of demand and the real daemon in one process, sped up."""

@@ -46,7 +46,7 @@ class PatientLoop(asyncio.SelectorEventLoop):
     """Its time is the machine's, less what the machine was too busy for.
 
     Sped up 360 times, a deadline of 6 s is 17 ms of the machine: another process that takes the processor,
-    a slow disk or a page that is drawn would look like an outage of the vendor. So a round of the loop
+    a slow disk or a page that is drawn would look like an outage of a vendor. So a round of the loop
     counts at most one simulated second of work, and waking late or waiting for a thread (the journal's) no
     more than that.
     """

@@ -1,4 +1,4 @@
-"""One run of the demo: vendor, world, gateways and daemon in one event loop, until the day is over."""
+"""One run of the demo: vendors, world, gateways and daemon in one event loop, until the day is over."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import secrets
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,14 +22,13 @@ from autoscaler.core.fleet import Fleet
 from autoscaler.daemon.daemon import Endpoint
 from autoscaler.daemon.http_api import create_app
 from autoscaler.demo.demand import ChatDemand
-from autoscaler.demo.events import events
+from autoscaler.demo.events import Vendors, events
 from autoscaler.demo.files import HOST, DemoError, copy_policies
-from autoscaler.demo.scenario import SERVICES, VENDOR, Access, config_toml, emulated_fleet
+from autoscaler.demo.scenario import Access, config_toml, emulated_fleet, policy_files
 from autoscaler.demo.tally import Line, Tally
 from autoscaler.demo.traffic import Pusher, Street, streets
 from autoscaler.emulators.registry import EMULATORS
 from autoscaler.emulators.server import EmulatorServer
-from autoscaler.emulators.vendor import VendorEmulator
 from autoscaler.wiring import Running, assemble
 from autoscaler.world.plant import World
 
@@ -65,7 +64,7 @@ class Stage:
     streets: tuple[Street, ...]
     tally: Tally
     running: Running
-    vendor: EmulatorServer[VendorEmulator]
+    vendors: Vendors
     starts_at: float
     ends_at: float
     wall_started: float  # monotonic, real seconds
@@ -99,9 +98,14 @@ async def stage(wish: Wish, folder: Path, tell: Callable[[Line], None]) -> Async
     world = fleet.build(starts_at)
     gateways = streets(world, wish.chat, MONDAY, wish.seed)
     tally = Tally(wish.chat.stretch.length_s, tell)
-    vendor = EMULATORS[VENDOR](fleet, world, clock)
-    async with EmulatorServer(vendor, seed=wish.seed) as server:
-        config = _configured(wish, folder, server)
+    async with AsyncExitStack() as servers:
+        vendors = {
+            kind: await servers.enter_async_context(
+                EmulatorServer(EMULATORS[kind](fleet, world, clock), seed=wish.seed)
+            )
+            for kind in fleet.kinds
+        }
+        config = _configured(wish, folder, vendors)
         async with assemble(config, clock=clock, on_tick=tally.tick) as running:
             yield Stage(
                 wish=wish,
@@ -111,7 +115,7 @@ async def stage(wish: Wish, folder: Path, tell: Callable[[Line], None]) -> Async
                 streets=gateways,
                 tally=tally,
                 running=running,
-                vendor=server,
+                vendors=vendors,
                 starts_at=starts_at,
                 ends_at=MONDAY + wish.chat.stretch.to_s,
                 wall_started=time.monotonic(),
@@ -119,20 +123,16 @@ async def stage(wish: Wish, folder: Path, tell: Callable[[Line], None]) -> Async
             )
 
 
-def _configured(wish: Wish, folder: Path, server: EmulatorServer[VendorEmulator]) -> Config:
+def _configured(wish: Wish, folder: Path, vendors: Vendors) -> Config:
     """The configuration as a person would have it: files, read by the same code."""
-    credentials = server.vendor.credentials()
     access = Access(
-        vendor_url=server.base_url,
-        zone=credentials["zone"],
-        api_key=credentials["api_key"],
-        api_secret=credentials["api_secret"],
+        vendors=tuple((server.vendor, server.base_url) for server in vendors.values()),
         host=HOST,
         port=wish.port,
         push_token=secrets.token_urlsafe(16),
         admin_token=secrets.token_urlsafe(16),
     )
-    copy_policies(sorted({service.policy for service in SERVICES}), folder / "policies")
+    copy_policies(policy_files(), folder / "policies")
     path = folder / "config.toml"
     path.write_text(config_toml(access, wish.interval_s), encoding="utf-8")
     return load(path, environ={})  # what the caller's environment says is for another daemon
@@ -222,7 +222,7 @@ async def _pause(on: Stage, seconds: float) -> None:
 
 
 async def _happen(on: Stage) -> None:
-    for event in events(on.vendor, on.wish.chat.stretch, on.starts_at):
+    for event in events(on.vendors, on.world, on.wish.chat.stretch, on.starts_at):
         await _pause(on, event.at - on.clock.now())
         if on.stop.is_set():
             return

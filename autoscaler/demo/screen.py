@@ -20,7 +20,7 @@ from autoscaler.demo.tally import Line
 from autoscaler.demo.traffic import Street
 
 _SPARKS: Final = " ▁▂▃▄▅▆▇█"
-_OTHER_COLUMNS: Final = 69  # what the table needs beside the sparkline
+_OTHER_COLUMNS: Final = 72  # what the table needs beside the sparkline
 _LINES_BESIDE: Final = 7  # header, table's own, rule, footer
 _ONE_ROW: Final = 100  # columns from which a decision and its reason share a row
 _PLAIN_REASONS: Final = frozenset({"hold", "queue_depth", "stabilised", "bounds", "step", "baseline"})
@@ -85,7 +85,7 @@ def _hint(folder: Path, width: int) -> Text:
 
 def _table(spark_width: int) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim", expand=False)
-    table.add_column("service", width=13, no_wrap=True)
+    table.add_column("service", width=16, no_wrap=True)
     table.add_column("■ ready □ starting" if spark_width >= 18 else "■ □", width=spark_width, no_wrap=True)
     table.add_column("demand", width=11, justify="right", no_wrap=True)
     table.add_column("ready/set", width=9, justify="right", no_wrap=True)

@@ -19,7 +19,7 @@ class ServiceSummary:
     """One service. Money in USD, waits in seconds; None: nothing to tell it from."""
 
     service: str
-    cost_usd: float  # billed by the emulated vendor: start-up and draining too
+    cost_usd: float  # billed by the emulated vendors: start-up and draining too
     fixed_cost_usd: float
     fixed_replicas: dict[str, int]
     requests: int
@@ -93,7 +93,7 @@ def summarise(on: Stage) -> Summary:
 
 
 def cost_usd(on: Stage, service: DemoService) -> float:
-    """What the emulated vendor has billed for a service so far."""
+    """What the emulated vendors have billed for a service so far."""
     return sum(
         on.world.status(deployment_id(service.name, one.name)).billed_usd for one in service.deployments
     )
@@ -133,7 +133,7 @@ def _service(on: Stage, street: Street) -> ServiceSummary:
 
 
 def prices_usd_per_hour(on: Stage, service: DemoService) -> dict[str, float]:
-    """USD per replica-hour by deployment, as the world bills them."""
+    """USD per replica-hour by deployment, at the start of the run."""
     specs = {one.name: on.world.spec(deployment_id(service.name, one.name)) for one in service.deployments}
     return {name: spec.usd_per_gpu_hour * spec.gpus_per_replica for name, spec in specs.items()}
 

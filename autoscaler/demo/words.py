@@ -51,15 +51,18 @@ def line(one: Line) -> str:
 
 
 def change(one: Line) -> str:
-    """What a decision changes: chat/a5000 3 -> 4."""
+    """What a decision changes: chat/a5000 3 -> 4; where only the vendor's bounds change, those."""
     decision = one.decision
     assert decision is not None
+    if decision.replicas_from == decision.replicas_to and decision.range_from and decision.range_to:
+        bounds = [f"{low}-{high}" for low, high in (decision.range_from, decision.range_to)]
+        return f"{decision.service}/{decision.deployment} bounds {' -> '.join(bounds)}"
     return f"{decision.service}/{decision.deployment} {decision.replicas_from} -> {decision.replicas_to}"
 
 
 def opening(url: str, folder: Path, speed: float) -> Iterator[str]:
     """What a person should know while it runs."""
-    yield f"autoscaler demo: an emulated vendor and a day of demand, {speed:g} times as fast"
+    yield f"autoscaler demo: three emulated vendors and a day of demand, {speed:g} times as fast"
     yield f"page   {url}   metrics {url}metrics"
     yield f"files  {folder}: configuration, policies, journal, log; gone at the end"
     yield f"ask    {ask(folder)}"
@@ -97,9 +100,9 @@ def closing(summary: Summary) -> Iterator[str]:
     yield ""
     yield from _table(_services(summary))
     yield ""
-    yield "USD      billed by the emulated vendor: replicas from the request to their end"
+    yield "USD      billed by the emulated vendors: replicas from the request to their end"
     yield "fixed    the cheapest replicas that carry the busiest 10 minutes (batch: hour)"
-    yield "         at the policy's utilisation, all the time:"
+    yield "         at the policy's utilisation, all the time, at the prices of the start:"
     for one in summary.services:
         yield f"         {one.service} {_replicas(one)}"
     yield "in time  share of all who came that waited up to 10 s (batch: 1 h); those in"
@@ -109,7 +112,7 @@ def closing(summary: Summary) -> Iterator[str]:
     name = program()
     yield f"  {name} demo --speed 60         slower: try the command that it shows"
     yield f"  {name} demo --trace FILE.csv   your own demand; columns t_s,requests"
-    yield f"  {name} emulate                 the emulated vendor alone"
+    yield f"  {name} emulate                 the emulated vendors alone"
 
 
 def _count(count: int, word: str) -> str:

@@ -108,12 +108,14 @@ def test_the_cost_told_is_what_replicas_did_in_the_world_and_what_the_daemon_saw
 
     for service in SERVICES:
         told = next(one for one in summary.services if one.service == service.name)
-        billed = 0.0
+        low = high = 0.0
         for one in service.deployments:
             status = on.world.status(deployment_id(service.name, one.name))
             price = on.world.spec(deployment_id(service.name, one.name)).usd_per_gpu_hour
-            billed += status.billed_replica_s / 3600 * price
-        assert told.cost_usd == pytest.approx(billed)
+            sale = 0.95 if one.gpu_type == "L40S-48GB" else price  # for a part of the time
+            low += status.billed_replica_s / 3600 * sale
+            high += status.billed_replica_s / 3600 * price
+        assert low - 1e-6 <= told.cost_usd <= high + 1e-6
     assert summary.cost_usd == pytest.approx(sum(one.cost_usd for one in summary.services))
     assert summary.simulated_s == pytest.approx(1800.0, abs=60.0)
     assert summary.broken_promises == 0
@@ -130,7 +132,7 @@ def test_a_trace_is_played_to_its_end_with_all_the_days_events(tmp_path: Path, n
 
     assert done.returncode == 0
     assert body["simulated_s"] == pytest.approx(1800.0, abs=60.0)
-    assert len(body["events"]) == 6
+    assert len(body["events"]) == 8
     assert body["services"][0]["requests"] > 5_000
     assert body["outcomes"].get("accepted", 0) > 0
     assert "timeout" not in body["outcomes"]

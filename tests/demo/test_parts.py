@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from autoscaler.clock import SystemClock
 from autoscaler.config import load
 from autoscaler.demo import words
 from autoscaler.demo.demand import (
@@ -25,31 +26,36 @@ from autoscaler.demo.demand import (
 )
 from autoscaler.demo.files import copy_policies, shipped_policies
 from autoscaler.demo.loop import PatientLoop
-from autoscaler.demo.scenario import SERVICES, Access, config_toml
+from autoscaler.demo.scenario import Access, config_toml, emulated_fleet, policy_files
 from autoscaler.demo.screen import draw, spark
 from autoscaler.demo.summary import fixed_replicas, summarise
+from autoscaler.emulators.fleet import EmulatedFleet
+from autoscaler.emulators.registry import EMULATORS
+from autoscaler.world.plant import World
 from autoscaler.world.service_time import MeanServiceTime
 from autoscaler.world.trace import Row
 from tests.demo.program import played
 
 DAY = Stretch(6 * 3600.0, 6 * 3600.0 + DAY_S)
-ACCESS = Access(
-    "http://127.0.0.1:1/v2",
-    "at-vie-2",
-    "EXOkey",
-    "secret",
-    "127.0.0.1",
-    9464,
-    "push-token-of-tests",
-    "admin-token-of-tests",
-)
+
+
+def written(folder: Path) -> Path:
+    """The demo's configuration with its policies, as it would be beside its emulators."""
+    copy_policies(policy_files(), folder / "policies")
+    fleet = emulated_fleet(0)
+    world, clock = fleet.build(0.0), SystemClock()
+    vendors = tuple((EMULATORS[kind](fleet, world, clock), _address(kind)) for kind in fleet.kinds)
+    access = Access(vendors, "127.0.0.1", 9464, "push-token-of-tests", "admin-token-of-tests")
+    (folder / "config.toml").write_text(config_toml(access, 15.0), encoding="utf-8")
+    return folder / "config.toml"
+
+
+def _address(kind: str) -> str:
+    return f"http://127.0.0.1:1{EMULATORS[kind](EmulatedFleet(), World(), SystemClock()).base_path}"
 
 
 def test_the_configuration_is_one_that_nothing_needs_to_be_said_about(tmp_path: Path) -> None:
-    copy_policies({service.policy for service in SERVICES}, tmp_path / "policies")
-    (tmp_path / "config.toml").write_text(config_toml(ACCESS, 15.0), encoding="utf-8")
-
-    config = load(tmp_path / "config.toml", environ={})
+    config = load(written(tmp_path), environ={})
 
     assert config.warnings == ()
     assert set(config.fleet.services) == {"chat", "code", "batch"}
@@ -103,15 +109,18 @@ def test_the_load_of_the_busiest_window_is_kept() -> None:
 
 
 def test_fixed_capacity_is_the_cheapest_that_carries_the_peak(tmp_path: Path) -> None:
-    copy_policies({service.policy for service in SERVICES}, tmp_path / "policies")
-    (tmp_path / "config.toml").write_text(config_toml(ACCESS, 15.0), encoding="utf-8")
-    chat = load(tmp_path / "config.toml", environ={}).fleet.services["chat"]
-    usd_per_hour = {"a5000": 1.1, "rtx6000pro": 2.4}
+    chat = load(written(tmp_path), environ={}).fleet.services["chat"]
+    prices = {"exo-a5000": 1.1, "di-l40s": 1.9, "bt-h100": 6.5}
 
-    assert fixed_replicas(chat, usd_per_hour, 0.0) == {"a5000": 0, "rtx6000pro": 0}
-    assert fixed_replicas(chat, usd_per_hour, 12.8) == {"a5000": 1, "rtx6000pro": 0}  # 16 at 0.8
-    assert fixed_replicas(chat, usd_per_hour, 75.0) == {"a5000": 4, "rtx6000pro": 1}  # 93.75: 6.80, not 7.00
-    assert fixed_replicas(chat, usd_per_hour, 1e6) == {"a5000": 5, "rtx6000pro": 4}  # no more can be had
+    assert fixed_replicas(chat, prices, 0.0) == {"exo-a5000": 0, "di-l40s": 0, "bt-h100": 0}
+    assert fixed_replicas(chat, prices, 12.8) == {"exo-a5000": 1, "di-l40s": 0, "bt-h100": 0}  # 16 at 0.8
+    # 93.75 at once for 7.10 USD/h; five and one are 7.40, and there are no six.
+    assert fixed_replicas(chat, prices, 75.0) == {"exo-a5000": 3, "di-l40s": 2, "bt-h100": 0}
+    assert fixed_replicas(chat, prices, 1e6) == {
+        "exo-a5000": 5,
+        "di-l40s": 4,
+        "bt-h100": 2,
+    }  # no more can be had
 
 
 def test_work_that_blocks_the_loop_counts_no_more_than_a_simulated_second() -> None:
@@ -142,7 +151,7 @@ def test_the_view_fits_every_usual_terminal(tmp_path: Path) -> None:
         shown = console.render_lines(draw(on, tmp_path, width, height), console.options)
         text = "\n".join("".join(segment.text for segment in line) for line in shown)
         assert len(shown) <= height
-        assert "rtx3080ti" in text
+        assert "exo-rtx3080ti" in text
         assert on.url in text
         assert "event 79 that" in text
         assert all(sum(segment.cell_length for segment in line) <= width for line in shown)

@@ -67,7 +67,9 @@ def test_the_wheel_says_what_pyproject_says(wheel: zipfile.ZipFile) -> None:
     assert metadata["Version"] == PROJECT["version"] == autoscaler.__version__
     assert metadata["License-Expression"] == "Apache-2.0"
     assert metadata["Requires-Python"] == PROJECT["requires-python"]
-    assert len(metadata.get_all("Requires-Dist", [])) == len(PROJECT["dependencies"])
+    required = metadata.get_all("Requires-Dist", [])
+    assert len([one for one in required if "extra ==" not in one]) == len(PROJECT["dependencies"])
+    assert set(metadata.get_all("Provides-Extra", [])) == set(PROJECT["optional-dependencies"])
 
 
 def test_every_entry_point_leads_to_something_that_can_be_called(wheel: zipfile.ZipFile) -> None:
