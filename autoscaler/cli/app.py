@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from autoscaler import __version__
-from autoscaler.cli import commands_act, commands_ask, commands_run
+from autoscaler.cli.interface import act, ask, operate
 
 HELP = """Keep hosted GPU inference as cheap as its promises allow.
 
@@ -55,5 +55,5 @@ def options(
     """Options of the program itself."""
 
 
-for part in (commands_run, commands_ask, commands_act):
+for part in (operate, ask, act):
     part.register(app)

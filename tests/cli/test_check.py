@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from autoscaler.cli.online_report import slug, toml_block
+from autoscaler.cli.commands.online_report import slug, toml_block
 from autoscaler.ports import InventoryItem
 from tests.cli.support import invoke, write_config
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from autoscaler.cli.moments import moment, present
+from autoscaler.cli.reach.moments import moment, present
 from autoscaler.clock import SystemClock
 from autoscaler.config import load
 from tests.cli.support import invoke, write_config
@@ -228,7 +228,7 @@ def test_an_override_that_makes_no_sense_is_a_usage_error(
 
 
 def test_who_has_no_login_name_is_known_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    from autoscaler.cli import people
+    from autoscaler.cli.commands import people
 
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
@@ -238,7 +238,7 @@ def test_who_has_no_login_name_is_known_by_number(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_actor_is_the_login_name_made_printable(monkeypatch: pytest.MonkeyPatch) -> None:
-    from autoscaler.cli import people
+    from autoscaler.cli.commands import people
 
     monkeypatch.setenv("LOGNAME", " an\x07na\n")
 

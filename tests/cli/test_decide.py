@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoscaler.cli import decide as decide_module
-from autoscaler.cli.decide import Decider, filter_lines
+from autoscaler.cli.commands import decide as decide_module
+from autoscaler.cli.commands.decide import Decider, filter_lines
 from autoscaler.core.codec import instant_text, line_of_plan, memory_to_json, snapshot_to_json
 from autoscaler.core.decide import step
 from autoscaler.core.memory import Memory

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from autoscaler.cli.schedule_edges import calendars_of, edges_json, print_edges
+from autoscaler.cli.commands.schedule_edges import calendars_of, edges_json, print_edges
 from autoscaler.config import load
 from tests.cli.support import invoke, write_config
 from tests.policies.schedules import NEW_YORK, instant

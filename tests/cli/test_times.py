@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoscaler.cli.exits import Exit, Trouble
-from autoscaler.cli.moments import moment
-from autoscaler.cli.times import clock_text, duration_s
+from autoscaler.cli.reach.moments import moment
+from autoscaler.cli.terminal.exits import Exit, Trouble
+from autoscaler.cli.terminal.times import clock_text, duration_s
 from autoscaler.clock import SystemClock
 from autoscaler.durations import DURATION_S_MAX, UNIT_S, spoken
 

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoscaler.cli.transcript import MEANING, render
+from autoscaler.cli.terminal.transcript import MEANING, render
 from autoscaler.core.decide import step
 from autoscaler.core.memory import Memory
 from autoscaler.core.model import REASONS, Absence, ErrorKind, Human, Observation, Override, Phase, Snapshot

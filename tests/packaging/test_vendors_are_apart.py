@@ -18,7 +18,7 @@ EXAMPLES: Final = {  # choose among vendors as a user does; no vendor needs a pl
     "emulators/fleet.py",
     "demo/scenario.py",
     "demo/events.py",
-    "cli/emulate.py",
+    "cli/commands/emulate.py",
 }
 
 

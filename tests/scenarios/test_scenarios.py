@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from autoscaler.cli.transcript import render
+from autoscaler.cli.terminal.transcript import render
 from autoscaler.core.codec import instant_text
 from autoscaler.core.fleet import Fleet
 from autoscaler.daemon.explain import explain

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from autoscaler.cli import tables
-from autoscaler.cli.say import answer
+from autoscaler.cli.terminal import tables
+from autoscaler.cli.terminal.say import answer
 from autoscaler.core.codec import instant_text
 from autoscaler.core.fleet import Fleet, Service
 from autoscaler.policies.schedule import Edge, Schedule

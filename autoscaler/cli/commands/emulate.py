@@ -9,9 +9,9 @@ import signal
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from autoscaler.cli.exits import Exit, Trouble
-from autoscaler.cli.online_report import slug
-from autoscaler.cli.say import answer, note
+from autoscaler.cli.commands.online_report import slug
+from autoscaler.cli.terminal.exits import Exit, Trouble
+from autoscaler.cli.terminal.say import answer, note
 from autoscaler.emulators.fleet import (
     DEFAULT_FLEET,
     EmulatedDeployment,

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from autoscaler.cli.client import Client, NoDaemon
-from autoscaler.cli.exits import Exit, Trouble
-from autoscaler.cli.moments import moment
-from autoscaler.cli.past import from_journal, why_of
-from autoscaler.cli.say import answer, answer_json, note
-from autoscaler.cli.settings import public
-from autoscaler.cli.transcript import render
+from autoscaler.cli.reach.client import Client, NoDaemon
+from autoscaler.cli.reach.moments import moment
+from autoscaler.cli.reach.past import from_journal, why_of
+from autoscaler.cli.reach.settings import public
+from autoscaler.cli.terminal.exits import Exit, Trouble
+from autoscaler.cli.terminal.say import answer, answer_json, note
+from autoscaler.cli.terminal.transcript import render
 from autoscaler.clock import SystemClock
 from autoscaler.config import Config
 

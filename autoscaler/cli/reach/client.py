@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from autoscaler.cli.exits import Exit, Trouble
+from autoscaler.cli.terminal.exits import Exit, Trouble
 from autoscaler.config import Config
 
 DEADLINE_S: Final = 2.0

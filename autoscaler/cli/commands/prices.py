@@ -9,14 +9,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from autoscaler.cli import tables
-from autoscaler.cli.client import Client, NoDaemon
-from autoscaler.cli.exits import Exit, Trouble
-from autoscaler.cli.moments import now_of
-from autoscaler.cli.past import from_journal, prices_of
-from autoscaler.cli.say import answer, answer_json, note
-from autoscaler.cli.settings import public
-from autoscaler.cli.times import clock_text
+from autoscaler.cli.reach.client import Client, NoDaemon
+from autoscaler.cli.reach.moments import now_of
+from autoscaler.cli.reach.past import from_journal, prices_of
+from autoscaler.cli.reach.settings import public
+from autoscaler.cli.terminal import tables
+from autoscaler.cli.terminal.exits import Exit, Trouble
+from autoscaler.cli.terminal.say import answer, answer_json, note
+from autoscaler.cli.terminal.times import clock_text
 from autoscaler.clock import SystemClock
 from autoscaler.config import Config
 from autoscaler.core.memory import Memory

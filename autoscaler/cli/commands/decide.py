@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from autoscaler.cli.collector import settle
-from autoscaler.cli.exits import Exit
-from autoscaler.cli.settings import public
+from autoscaler.cli.reach.settings import public
+from autoscaler.cli.terminal.exits import Exit
 from autoscaler.core.codec import AT_MAX, BadLine, line_of_plan, memory_from_json, snapshot_from_json
 from autoscaler.core.decide import step
 from autoscaler.core.fleet import Fleet

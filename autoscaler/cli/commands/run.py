@@ -12,8 +12,8 @@ from pathlib import Path
 import structlog
 
 from autoscaler.cli.collector import settle
-from autoscaler.cli.exits import Exit, Trouble
-from autoscaler.cli.settings import BadConfig, config_path, whole
+from autoscaler.cli.reach.settings import BadConfig, config_path, whole
+from autoscaler.cli.terminal.exits import Exit, Trouble
 from autoscaler.config import Config, ConfigError, load
 from autoscaler.daemon import logs
 from autoscaler.daemon.daemon import Daemon, Endpoint

@@ -7,12 +7,12 @@ import json
 import sys
 from pathlib import Path
 
-from autoscaler.cli.exits import Exit, Trouble
-from autoscaler.cli.history import Stretch, lines_of
-from autoscaler.cli.moments import moment, present
-from autoscaler.cli.say import note
-from autoscaler.cli.settings import public
-from autoscaler.cli.times import clock_text
+from autoscaler.cli.commands.history import Stretch, lines_of
+from autoscaler.cli.reach.moments import moment, present
+from autoscaler.cli.reach.settings import public
+from autoscaler.cli.terminal.exits import Exit, Trouble
+from autoscaler.cli.terminal.say import note
+from autoscaler.cli.terminal.times import clock_text
 from autoscaler.config import Config
 from autoscaler.core.codec import instant_text
 from autoscaler.journals import open_journal

@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from autoscaler.cli import options
-from autoscaler.cli.told import told
+from autoscaler.cli.interface import options
+from autoscaler.cli.terminal.outcome import told
 
 
 @told
@@ -26,7 +26,7 @@ def run(config: options.Config = None) -> int:
     Example:
       autoscaler run --config config.toml
     """
-    from autoscaler.cli.run import run_daemon
+    from autoscaler.cli.commands.run import run_daemon
 
     return run_daemon(config)
 
@@ -50,7 +50,7 @@ def check(
     Example:
       autoscaler check --online --config config.toml
     """
-    from autoscaler.cli.check import run_check
+    from autoscaler.cli.commands.check import run_check
 
     return run_check(config, online=online, strict=strict, as_json=json)
 
@@ -66,7 +66,7 @@ def plan(config: options.Config = None, json: options.Json = False) -> int:
     Example:
       autoscaler plan --config config.toml
     """
-    from autoscaler.cli.plan import run_plan
+    from autoscaler.cli.commands.plan import run_plan
 
     return run_plan(config, as_json=json)
 
@@ -104,7 +104,7 @@ def emulate(
     Example:
       autoscaler emulate --speed 60
     """
-    from autoscaler.cli.emulate import run_emulators
+    from autoscaler.cli.commands.emulate import run_emulators
 
     del config  # Taken so that every command takes it.
     return run_emulators(port=port, host=host, fleet_file=fleet, speed=speed)
@@ -152,7 +152,7 @@ def demo(
     Example:
       autoscaler demo --for 3m
     """
-    from autoscaler.cli.demonstrate import run_demo
+    from autoscaler.cli.commands.demonstrate import run_demo
 
     del config  # Taken so that every command takes it; the demo brings its own.
     for_s = None if for_ is None else options.seconds("--for", for_)

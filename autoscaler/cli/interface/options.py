@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from autoscaler.cli.times import duration_s
+from autoscaler.cli.terminal.times import duration_s
 
 Config = Annotated[
     Path | None,

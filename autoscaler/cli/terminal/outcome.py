@@ -10,8 +10,8 @@ from typing import ParamSpec
 
 import typer
 
-from autoscaler.cli.exits import Exit, Trouble
-from autoscaler.cli.say import note
+from autoscaler.cli.terminal.exits import Exit, Trouble
+from autoscaler.cli.terminal.say import note
 
 P = ParamSpec("P")
 

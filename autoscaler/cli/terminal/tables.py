@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from autoscaler.cli.say import clean
+from autoscaler.cli.terminal.say import clean
 
 UNCUT_COLUMNS: Final = 10_000
 UNKNOWN: Final = "?"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from autoscaler.cli.exits import Exit, Trouble
+from autoscaler.cli.terminal.exits import Exit, Trouble
 from autoscaler.config import Config, ConfigError, load, load_for_decide
 
 VARIABLE: Final = "AUTOSCALER_CONFIG"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any, TypeVar
 
-from autoscaler.cli.exits import Exit, Trouble
+from autoscaler.cli.terminal.exits import Exit, Trouble
 from autoscaler.config import Config
 from autoscaler.core.codec import instant_text
 from autoscaler.core.fleet import Fleet

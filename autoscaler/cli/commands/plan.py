@@ -6,13 +6,13 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from autoscaler.cli import tables
-from autoscaler.cli.exits import Exit, Trouble
-from autoscaler.cli.quiet import quiet_logs
-from autoscaler.cli.remarks import Remarks
-from autoscaler.cli.say import answer, answer_json, note
-from autoscaler.cli.settings import BadConfig, whole
-from autoscaler.cli.times import clock_text
+from autoscaler.cli.commands.remarks import Remarks
+from autoscaler.cli.reach.settings import BadConfig, whole
+from autoscaler.cli.terminal import tables
+from autoscaler.cli.terminal.exits import Exit, Trouble
+from autoscaler.cli.terminal.quiet import quiet_logs
+from autoscaler.cli.terminal.say import answer, answer_json, note
+from autoscaler.cli.terminal.times import clock_text
 from autoscaler.config import Config, ConfigError
 from autoscaler.core.codec import instant_text, line_of_plan
 from autoscaler.core.decide import step

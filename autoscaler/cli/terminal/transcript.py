@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from autoscaler.cli.times import clock_text
+from autoscaler.cli.terminal.times import clock_text
 from autoscaler.durations import spoken
 
 Facts = Mapping[str, Any]

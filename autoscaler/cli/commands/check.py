@@ -6,15 +6,15 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from autoscaler.cli import tables
-from autoscaler.cli.exits import Exit
-from autoscaler.cli.meaning import meaning_of
-from autoscaler.cli.online import Online, look_around
-from autoscaler.cli.online_report import online_json, print_online
-from autoscaler.cli.quiet import quiet_logs
-from autoscaler.cli.say import answer, answer_json, note
-from autoscaler.cli.schedule_edges import calendars_of, edges_json, print_edges
-from autoscaler.cli.settings import BadConfig, whole
+from autoscaler.cli.commands.online import Online, look_around
+from autoscaler.cli.commands.online_report import online_json, print_online
+from autoscaler.cli.commands.schedule_edges import calendars_of, edges_json, print_edges
+from autoscaler.cli.reach.settings import BadConfig, whole
+from autoscaler.cli.terminal import tables
+from autoscaler.cli.terminal.exits import Exit
+from autoscaler.cli.terminal.meaning import meaning_of
+from autoscaler.cli.terminal.quiet import quiet_logs
+from autoscaler.cli.terminal.say import answer, answer_json, note
 from autoscaler.clock import SystemClock
 from autoscaler.config import Config, ConfigError, Problem
 from autoscaler.core.fleet import Service

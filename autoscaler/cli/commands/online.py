@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from autoscaler.cli.remarks import Remarks
+from autoscaler.cli.commands.remarks import Remarks
 from autoscaler.clock import SystemClock
 from autoscaler.config import Config
 from autoscaler.core.model import Absence, Reading

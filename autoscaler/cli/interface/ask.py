@@ -1,4 +1,4 @@
-"""Commands that ask: status, prices, why, decide, journal export. See ``commands_run``."""
+"""Commands that ask: status, prices, why, decide, journal export. See ``operate``."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from autoscaler.cli import options
-from autoscaler.cli.told import told
+from autoscaler.cli.interface import options
+from autoscaler.cli.terminal.outcome import told
 
 journal = typer.Typer(help="Look into the journal, also while a daemon writes it.", no_args_is_help=True)
 
@@ -22,7 +22,7 @@ def status(config: options.Config = None, json: options.Json = False) -> int:
     Example:
       autoscaler status
     """
-    from autoscaler.cli.status import run_status
+    from autoscaler.cli.commands.status import run_status
 
     return run_status(config, as_json=json)
 
@@ -39,7 +39,7 @@ def prices(config: options.Config = None, json: options.Json = False) -> int:
     Example:
       autoscaler prices
     """
-    from autoscaler.cli.prices import run_prices
+    from autoscaler.cli.commands.prices import run_prices
 
     return run_prices(config, as_json=json)
 
@@ -61,7 +61,7 @@ def why(
       autoscaler why chat --at -2h
       autoscaler why chat --at 2026-11-21T03:10:00Z
     """
-    from autoscaler.cli.why import run_why
+    from autoscaler.cli.commands.why import run_why
 
     return run_why(config, service, at, as_json=json)
 
@@ -78,7 +78,7 @@ def decide(config: options.Config = None) -> int:
     Example:
       autoscaler journal export --since -2h | autoscaler decide --config other.toml
     """
-    from autoscaler.cli.decide import run_decide
+    from autoscaler.cli.commands.decide import run_decide
 
     return run_decide(config)
 
@@ -106,7 +106,7 @@ def export(
     Example:
       autoscaler journal export --since -1d > yesterday.jsonl
     """
-    from autoscaler.cli.journal import run_export
+    from autoscaler.cli.commands.journal import run_export
 
     return run_export(config, since, until)
 

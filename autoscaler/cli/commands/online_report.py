@@ -6,9 +6,9 @@ import json
 import re
 from typing import Any
 
-from autoscaler.cli import tables
-from autoscaler.cli.online import Account, Heard, Online
-from autoscaler.cli.say import answer, note
+from autoscaler.cli.commands.online import Account, Heard, Online
+from autoscaler.cli.terminal import tables
+from autoscaler.cli.terminal.say import answer, note
 from autoscaler.core.model import Sample
 from autoscaler.durations import spoken
 from autoscaler.ports import InventoryItem

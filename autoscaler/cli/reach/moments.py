@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from autoscaler.cli.client import Client
-from autoscaler.cli.exits import Trouble
+from autoscaler.cli.reach.client import Client
+from autoscaler.cli.terminal.exits import Trouble
 from autoscaler.clock import SystemClock
 from autoscaler.config import Config
 from autoscaler.daemon.bodies import parse_at

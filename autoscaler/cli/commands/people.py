@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autoscaler.cli.client import Client
-from autoscaler.cli.exits import Exit, Trouble
-from autoscaler.cli.say import answer, answer_json
-from autoscaler.cli.settings import whole
-from autoscaler.cli.times import clock_text
+from autoscaler.cli.reach.client import Client
+from autoscaler.cli.reach.settings import whole
+from autoscaler.cli.terminal.exits import Exit, Trouble
+from autoscaler.cli.terminal.say import answer, answer_json
+from autoscaler.cli.terminal.times import clock_text
 
 
 @dataclass(frozen=True, slots=True)

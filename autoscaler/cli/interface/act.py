@@ -1,4 +1,4 @@
-"""Commands by which a person acts on the running daemon: pause, resume, override. See ``commands_run``."""
+"""Commands by which a person acts on the running daemon: pause, resume, override. See ``operate``."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from autoscaler.cli import options
-from autoscaler.cli.told import told
+from autoscaler.cli.interface import options
+from autoscaler.cli.terminal.outcome import told
 
 NO_REASON = "no reason given"
 COUNT = {"min": 0, "max": 10_000, "metavar": "N", "show_default": False}
@@ -31,7 +31,7 @@ def pause(
     Example:
       autoscaler pause chat --down --for 2h --reason "load test"
     """
-    from autoscaler.cli.people import run_pause
+    from autoscaler.cli.commands.people import run_pause
 
     return run_pause(
         config, service, options.seconds("--for", for_), down=down, reason=reason, actor=actor, as_json=json
@@ -56,7 +56,7 @@ def resume(
     Example:
       autoscaler resume chat --reason "load test is over"
     """
-    from autoscaler.cli.people import run_resume
+    from autoscaler.cli.commands.people import run_resume
 
     del for_  # A resume has no end; taken so that the three acts take the same options.
     return run_resume(config, service, down=down, reason=reason, actor=actor, as_json=json)
@@ -92,7 +92,7 @@ def override(
       autoscaler override chat --replicas 0 --deployment exo-a5000 --for 1d
       autoscaler override chat --clear
     """
-    from autoscaler.cli.people import Limits, run_clear, run_override
+    from autoscaler.cli.commands.people import Limits, run_clear, run_override
 
     limits = Limits(replicas, at_least, at_most)
     if clear:

@@ -1,0 +1,1 @@
+"""What each command does: one module per command, and what only that command needs."""

@@ -1,0 +1,1 @@
+"""How answers look: streams, tables, times, exit statuses, and the transcript of a decision."""
