@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
 DAY_S: Final = 86_400
 DAY_MIN: Final = 1_440
+KEPT: Final = 4_096
+"""Answers of a kind that are kept: hundreds of services ask about the same hours of the same days."""
+
 _CHANGES_APART_S: Final = 7 * DAY_S  # less than any two changes are apart that undo each other
 _EPOCH_DAY: Final = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
 _NOT_PLACES: Final = ("posix/", "right/")
@@ -57,6 +61,7 @@ def local(at: int, zone: ZoneInfo) -> datetime:
     return datetime.fromtimestamp(at, zone)
 
 
+@lru_cache(maxsize=KEPT)
 def day_of(at: int, zone: ZoneInfo) -> int:
     """The local date of this instant, as an ordinal."""
     return datetime.fromtimestamp(at, zone).toordinal()
@@ -71,6 +76,7 @@ def _both(day: int, minute: int, zone: ZoneInfo) -> tuple[int, int, int]:
     return (day + extra - _EPOCH_DAY) * DAY_S + minute * 60, before_s, after_s
 
 
+@lru_cache(maxsize=KEPT)
 def first_instant(day: int, minute: int, zone: ZoneInfo) -> int:
     """When clocks first show this wall time; if they skip it, the first instant after what they skip."""
     wall_s, before_s, after_s = _both(day, minute, zone)
@@ -79,6 +85,7 @@ def first_instant(day: int, minute: int, zone: ZoneInfo) -> int:
     return wall_s - before_s
 
 
+@lru_cache(maxsize=KEPT)
 def last_instant(day: int, minute: int, zone: ZoneInfo) -> int:
     """When clocks last show this wall time; if they skip it, the first instant after what they skip."""
     wall_s, before_s, after_s = _both(day, minute, zone)
