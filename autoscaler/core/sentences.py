@@ -34,8 +34,11 @@ def decisions_of(case: Case) -> list[Decision]:
         range_from = site.observed.replicas
         range_to = _range_to(case, site)
         assert range_from is not None
-        if range_to.maximum != range_from.maximum and site.to == site.now and reason in ("hold", "drift"):
-            reason, why = _top_reason(case, site, range_to.maximum)
+        if range_to != range_from and site.to == site.now and reason in ("hold", "drift"):
+            if site.deployment.control == "pin" and reason == "hold":
+                reason, why = case.need.reason, _pinned(why, range_from)
+            elif range_to.maximum != range_from.maximum:
+                reason, why = _top_reason(case, site, range_to.maximum)
         decisions.append(
             Decision(
                 case.service.name, site.deployment.name, site.now, site.to, reason, why, range_from, range_to
@@ -70,6 +73,11 @@ def _range_to(case: Case, site: Site) -> ReplicaRange:
         site.to,
         min(top, site.deployment.max_replicas) if site.to <= site.deployment.max_replicas else site.to,
     )
+
+
+def _pinned(why: str, seen: ReplicaRange) -> str:
+    """The count is right already, and the vendor's own autoscaler could change it."""
+    return _sentence(why, f"its bounds were {seen.minimum} to {seen.maximum}: pinned to this count")
 
 
 def _top_reason(case: Case, site: Site, top: int) -> tuple[str, str]:

@@ -90,8 +90,8 @@ def test_prices_come_from_the_daemon_and_it_says_so(shared: Daemon) -> None:
     assert cells == [
         "exo",
         "gpua5000",
-        "1.10",
         "1",
+        "1.10",
         "1.10",
         "-",
         "fixed",
@@ -120,15 +120,15 @@ def test_without_a_daemon_they_come_from_the_journal_with_the_change_of_a_day(tm
     assert first.startswith("No daemon at http://127.0.0.1:9: ")
     assert second.startswith(f"From the journal {tmp_path / 'autoscaler.db'}, tick of ")
     text = done.stdout.replace(" h ", "h").replace(" min", "min").replace(" s,", "s,").replace(" %", "%")
-    assert row(text, "gpu3080ti")[:8] == ["exo", "gpu3080ti", "-", "0.50", "-", "-", "0%", "1min"]
-    assert row(text, "2xh100")[:7] == ["exo", "h100", "2xh100", "1.90", "2", "3.80", "-"]
-    assert "no" in row(text, "2xh100")
+    assert row(text, "gpu3080ti")[:8] == ["exo", "gpu3080ti", "-", "0.50", "-", "0%", "1min", "yes"]
+    assert row(text, "h100")[:6] == ["exo", "h100", "2", "1.90", "3.80", "-"]
+    assert "no" in row(text, "h100")
     used = row(text, "gpua5000")
-    assert used[:7] == ["exo", "gpua5000", "-", "2.20", "2", "4.40", "+10.0%"]
+    assert used[:6] == ["exo", "gpua5000", "2", "2.20", "4.40", "+10.0%"]
     assert "old" in " ".join(used)
     assert used[-2:] == ["vendor", "chat/exo-a5000"]
     assert "A price that is marked old starts no move." in done.stdout
-    order = [done.stdout.index(name) for name in ("gpu3080ti", "2xh100", "gpua5000")]
+    order = [done.stdout.index(name) for name in ("gpu3080ti", " h100", "gpua5000")]
     assert order == sorted(order), "cheapest first"
 
 
@@ -152,7 +152,7 @@ def test_a_price_that_was_configured_since_counts_already(tmp_path: Path) -> Non
     config = configured(tmp_path)
     done = invoke("prices", "--config", config)
 
-    assert row(done.stdout, "gpua5000")[2] == "1.10"
+    assert row(done.stdout, "gpua5000")[3] == "1.10"
 
 
 def test_a_provider_that_has_left_the_configuration_is_not_shown(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_with_neither_daemon_nor_journal_the_configuration_tells_its_own(tmp_pat
     assert done.exit_code == 0
     assert f"Journal {tmp_path / 'autoscaler.db'} does not exist." in done.stdout
     assert f"From the configuration {tmp_path / 'config.toml'}." in done.stdout
-    assert row(done.stdout, "gpua5000")[:3] == ["exo", "gpua5000", "1.10"]
+    assert row(done.stdout, "gpua5000")[:4] == ["exo", "gpua5000", "-", "1.10"]
 
 
 @pytest.mark.parametrize("lived", [False, True], ids=["no journal", "a journal without prices"])
@@ -214,4 +214,22 @@ def test_a_damaged_journal_is_named_and_the_configuration_tells_its_own(tmp_path
 
     assert done.exit_code == 0
     assert "is not a journal or is damaged" in done.stdout
-    assert row(done.stdout, "gpua5000")[2] == "1.10"
+    assert row(done.stdout, "gpua5000")[3] == "1.10"
+
+
+def test_sizes_that_cost_the_same_per_gpu_share_a_line_and_others_are_named(tmp_path: Path) -> None:
+    config = configured(tmp_path, fixed=False)
+    sizes = {f"exo/{n}xl4": listed(0.4, 60, gpu_type="l4", gpus=n, available=True) for n in (1, 2, 4)}
+    odd = {
+        "exo/a:small": listed(1.0, 60, gpu_type="a", gpus=1),
+        "exo/a:large": listed(1.5, 60, gpu_type="a", gpus=1),
+    }
+    journal(config, (60, {**sizes, **odd, "exo/l4": listed(0.4, 60), "exo/a": listed(1.0, 60)}))
+    done = invoke("prices", "--config", config)
+    lines = [line.split() for line in done.stdout.splitlines() if line.startswith("exo ")]
+
+    assert [line[:8] for line in lines] == [
+        ["exo", "l4", "1", "2", "4", "0.40", "0.40", "to"],
+        ["exo", "a:small", "1", "1.00", "1.00", "-", "1", "min"],
+        ["exo", "a:large", "1", "1.50", "1.50", "-", "1", "min"],
+    ]

@@ -111,6 +111,8 @@ def test_pin_pins_an_open_range_although_the_count_is_right() -> None:
     assert (run.decision().replicas_from, run.decision().replicas_to) == (2, 2)
     assert run.decision().range_to == exactly(2)
     assert run.decision().changes
+    assert run.verdict() == (2, "queue_depth")
+    assert "its bounds were 1 to 6: pinned to this count" in run.why()
 
 
 @pytest.mark.parametrize(

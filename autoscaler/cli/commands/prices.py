@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -93,11 +94,12 @@ def _print(body: Mapping[str, Any]) -> None:
     rows: Sequence[Price] = body["prices"]
     if rows:
         answer("")
-        whole = any(row["configuration"] for row in rows)
-        columns = ("provider", "GPU", *(("configuration",) if whole else ()), ">USD/GPU-h", ">GPUs")
         tables.show(
-            (*columns, ">USD/replica-h", ">24 h", ">age", "available", "source", "used by"),
-            [_row(row, whole=whole) for row in rows],
+            (
+                *("provider", "GPU", ">GPUs", ">USD/GPU-h", ">USD/replica-h"),
+                *(">24 h", ">age", "available", "source", "used by"),
+            ),
+            _lines(rows),
         )
         answer("Before tax; a replica-hour is that of all its GPUs. 24 h is the change since 24 hours ago.")
         if any(row["stale"] for row in rows):
@@ -108,20 +110,43 @@ def _print(body: Mapping[str, Any]) -> None:
         answer(f"No price is known for {names}; [[prices]] can say it.")
 
 
-def _row(row: Price, *, whole: bool) -> tuple[str, ...]:
-    return (
-        row["provider"],
-        row["gpu_type"],
-        *((row["configuration"] or NONE,) if whole else ()),
-        tables.usd(row["usd_per_gpu_hour"]),
-        NONE if row["gpus"] is None else str(row["gpus"]),
-        NONE if row["usd_per_replica_hour"] is None else tables.usd(row["usd_per_replica_hour"]),
-        _change(row["change_percent"]),
-        _age(row),
-        _available(row),
-        row["source"],
-        ", ".join(row["deployments"]) or NONE,
-    )
+def _lines(rows: Sequence[Price]) -> Iterator[tuple[str, ...]]:
+    """A line for each price; sizes of a GPU type that cost the same per GPU share one."""
+    sizes = {_per_gpu(row) for row in rows if row["configuration"]}
+    groups: dict[tuple[str, ...], list[Price]] = {}
+    for row in rows:
+        if not row["configuration"] and not row["deployments"] and _per_gpu(row) in sizes:
+            continue  # The price of the GPU type says nothing more, where it is that of its sizes.
+        groups.setdefault((row["provider"], row["gpu_type"], *_facts(row)), []).append(row)
+    prices = Counter(key[:2] for key in groups)
+    for key, group in groups.items():
+        whole = [row["configuration"] for row in group if row["configuration"]]
+        gpu = ", ".join(whole) if whole and prices[key[:2]] > 1 else key[1]
+        yield (key[0], gpu, *_sizes(group), *key[3:], _users(group))
+
+
+def _per_gpu(row: Price) -> tuple[str, str, str]:
+    return row["provider"], row["gpu_type"], tables.usd(row["usd_per_gpu_hour"])
+
+
+def _facts(row: Price) -> tuple[str, ...]:
+    price = tables.usd(row["usd_per_gpu_hour"])
+    return price, _change(row["change_percent"]), _age(row), _available(row), row["source"]
+
+
+def _sizes(rows: Sequence[Price]) -> tuple[str, str, str]:
+    """GPUs, USD per GPU-hour and USD per replica-hour of these."""
+    gpus = sorted({row["gpus"] for row in rows if row["gpus"] is not None})
+    costs = sorted(row["usd_per_replica_hour"] for row in rows if row["usd_per_replica_hour"] is not None)
+    cost = NONE if not costs else tables.usd(costs[0])
+    if costs and costs[-1] > costs[0]:
+        cost = f"{cost} to {tables.usd(costs[-1])}"
+    each = tables.usd(rows[0]["usd_per_gpu_hour"])
+    return " ".join(str(count) for count in gpus) or NONE, each, cost
+
+
+def _users(rows: Sequence[Price]) -> str:
+    return ", ".join(dict.fromkeys(name for row in rows for name in row["deployments"])) or NONE
 
 
 def _change(percent: float | None) -> str:
