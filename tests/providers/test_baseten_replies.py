@@ -188,12 +188,12 @@ def test_a_price_is_the_replicas_per_hour_over_its_gpus(rows: list[tuple[int, in
     for n, (gpus, micro, _) in enumerate(rows):
         assert (f"n{n}" in prices) is (gpus > 0)
         if gpus:
-            assert math.isclose(prices[f"n{n}"].usd_per_gpu_hour * gpus, micro * 60 / 1e6)
+            assert math.isclose(prices[f"n{n}"].usd_per_gpu_hour * gpus, micro * 60 / 1e6, abs_tol=1e-8)
     for gpu in "XY":
         of_gpu = [(gpus, micro * 60 / 1e6 / gpus) for gpus, micro, one in rows if one == gpu and gpus]
         assert (gpu in prices) is bool(of_gpu)
         if of_gpu:
-            assert math.isclose(prices[gpu].usd_per_gpu_hour, min(of_gpu)[1])
+            assert math.isclose(prices[gpu].usd_per_gpu_hour, min(of_gpu)[1], abs_tol=1e-8)
             assert prices[gpu].gpu_type is None
 
 

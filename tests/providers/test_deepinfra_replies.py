@@ -192,7 +192,7 @@ def test_a_type_costs_what_its_smallest_configuration_costs(lines: list[tuple[in
 
     first: dict[tuple[str, int], float] = {}
     for n, name, usd in lines:
-        first.setdefault((name, n), usd / n)
+        first.setdefault((name, n), round(usd / n, 9))
     for (name, n), each in first.items():
         assert prices[f"{n}x{name}"].usd_per_gpu_hour == each
         assert (prices[f"{n}x{name}"].gpu_type, prices[f"{n}x{name}"].gpus) == (name, n)

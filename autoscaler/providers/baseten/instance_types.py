@@ -23,6 +23,7 @@ from autoscaler.providers.http import HttpApi
 AGE_MAX_S: Final = 3600.0
 TRIES_EVERY_S: Final = 60.0  # while a name is not known
 TYPES_MAX: Final = 2000
+_DIGITS: Final = 9  # of a dollar: what a division adds beyond means nothing
 _MINUTES_PER_HOUR: Final = 60
 
 
@@ -69,11 +70,11 @@ def prices_of(priced: Iterable[tuple[InstanceType, float]], at: float) -> Mappin
     for one, usd_per_minute in priced:
         if not one.has_gpus or one.gpu_type is None:
             continue
-        usd = usd_per_minute * _MINUTES_PER_HOUR / one.gpus
+        usd = round(usd_per_minute * _MINUTES_PER_HOUR / one.gpus, _DIGITS)
         prices[one.name] = Price(usd, at, gpu_type=one.gpu_type, gpus=one.gpus)
         smallest[one.gpu_type] = min(smallest.get(one.gpu_type, (one.gpus, usd)), (one.gpus, usd))
-    prices.update({gpu_type: Price(usd, at) for gpu_type, (_, usd) in smallest.items()})
-    return prices
+    # Where an instance type is called as its GPU type is, it has its own price already.
+    return {**{gpu_type: Price(usd, at) for gpu_type, (_, usd) in smallest.items()}, **prices}
 
 
 def _items(value: Any) -> list[Any]:

@@ -14,6 +14,7 @@ from autoscaler.providers.http import HttpApi
 
 ASKED_EVERY_S: Final = 60.0
 AGE_MAX_S: Final = 300.0
+_DIGITS: Final = 9  # of a dollar: what a division adds beyond means nothing
 
 
 class Stock:
@@ -63,7 +64,7 @@ def prices_of(told: PriceList, at: float) -> Mapping[str, Price]:
     for one in sorted(told.configurations, key=lambda one: (one.gpu_type, one.gpus)):
         if one.usd_per_hour is None:
             continue
-        each = one.usd_per_hour / one.gpus
+        each = round(one.usd_per_hour / one.gpus, _DIGITS)
         prices[one.name] = Price(each, at, gpu_type=one.gpu_type, gpus=one.gpus, available=one.available)
         prices.setdefault(one.gpu_type, Price(each, at))
     return prices
