@@ -12,7 +12,7 @@ from autoscaler.providers.deepinfra import calls
 from autoscaler.providers.deepinfra.replies import Configuration, PriceList, parse_price_list
 from autoscaler.providers.http import HttpApi
 
-ASKED_EVERY_S: Final = 60.0
+ASKED_EVERY_S: Final = 10.0  # at each tick, as a rule: what is out of stock is not asked for in vain
 AGE_MAX_S: Final = 300.0
 _DIGITS: Final = 9  # of a dollar: what a division adds beyond means nothing
 
