@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
 from autoscaler.clock import SystemClock
 from autoscaler.emulators.baseten import BasetenEmulator, BasetenSettings
 from autoscaler.emulators.fleet import EmulatedDeployment, EmulatedFleet
-from autoscaler.emulators.server import EmulatorServer
-from autoscaler.ports import Provider, ProviderError, Ref
-from autoscaler.providers import PROVIDERS
-from tests.contracts.harness import FAULTS, NOVEMBER, Harness, Start
-from tests.providers.support import Recorder
+from tests.contracts.behind import over_account, over_emulator
+from tests.contracts.harness import NOVEMBER, Harness, Start
 
+NEEDS: Final = ("BASETEN_API_KEY", "BASETEN_MODEL_ID", "BASETEN_DEPLOYMENT_ID")
+_SECRETS: Final = ("api_key",)
 SCALE_DOWN_DELAY_S: Final = 60  # the vendor's default of 900 s is as long as the contract waits
 
 
@@ -47,39 +45,15 @@ def _chainlet() -> tuple[EmulatedDeployment, EmulatedDeployment, dict[str, str]]
     return llm, other, {"chainlet": "Nobody"}
 
 
-@asynccontextmanager
-async def _over_emulator(
+def _over_emulator(
     ours: EmulatedDeployment, other: EmulatedDeployment, gone: dict[str, str]
-) -> AsyncIterator[Harness]:
+) -> AbstractAsyncContextManager[Harness]:
     fleet = EmulatedFleet(stock={"H100": 16}, deployments=(ours, other))
-    clock, telemetry, kind = SystemClock(starts_at=NOVEMBER), Recorder(), PROVIDERS["baseten"]
     # Writes are applied at once: what is shown meanwhile is held elsewhere against the adapter.
-    emulator = BasetenEmulator(fleet, clock=clock, settings=BasetenSettings(applied_after_s=0))
-    async with EmulatorServer(emulator) as server:
-
-        def provider(**more: Any) -> Provider:
-            told = {"base_url": server.base_url, **emulator.credentials(), **more}
-            return kind.create("bt", kind.settings.model_validate(told), clock, telemetry)
-
-        ids = emulator.ids(ours.deployment_id)
-        harness = Harness(
-            provider=provider(),
-            clock=clock,
-            telemetry=telemetry,
-            ref=Ref("chat/bt", ids),
-            other=Ref("chat/other", emulator.ids(other.deployment_id)),
-            gone=Ref("chat/gone", {**ids, **gone}),
-            secrets=(emulator.credentials()["api_key"],),
-            exact=False,
-            follows=False,
-            trouble=lambda what: server.faults.set([] if what is None else [FAULTS[what]]),
-            stranger=lambda: provider(api_key="another-key"),
-            writes=lambda: server.requests.writes,
-        )
-        try:
-            yield harness
-        finally:
-            await harness.provider.close()
+    emulator = BasetenEmulator(
+        fleet, clock=SystemClock(starts_at=NOVEMBER), settings=BasetenSettings(applied_after_s=0)
+    )
+    return over_emulator(emulator, ours.deployment_id, other.deployment_id, gone, _SECRETS)
 
 
 def model() -> AbstractAsyncContextManager[Harness]:
@@ -97,42 +71,11 @@ def chainlet() -> AbstractAsyncContextManager[Harness]:
     return _over_emulator(*_chainlet())
 
 
-BASETEN_NEEDS: Final = ("BASETEN_API_KEY", "BASETEN_MODEL_ID", "BASETEN_DEPLOYMENT_ID")
-
-
-@asynccontextmanager
-async def baseten_live() -> AsyncIterator[Harness]:
-    """The Baseten adapter over a real account. With BASETEN_ALLOW_WRITE=1 the deployment is scaled from 0
-    to BASETEN_REPLICAS_MAX, by default 2, and then back; its scale_down_delay should be short."""
-    key, model_id, deployment_id = (os.environ[name] for name in BASETEN_NEEDS)
-    clock, telemetry, kind = SystemClock(), Recorder(), PROVIDERS["baseten"]
-
-    def provider(api_key: str) -> Provider:
-        return kind.create("bt", kind.settings.model_validate({"api_key": api_key}), clock, telemetry)
-
-    harness = Harness(
-        provider=provider(key),
-        clock=clock,
-        telemetry=telemetry,
-        ref=Ref("live/bt", {"model_id": model_id, "deployment_id": deployment_id}),
-        gone=Ref("live/gone", {"model_id": model_id, "deployment_id": "nothere"}),
-        secrets=(key,),
-        exact=False,
-        follows=False,
-        stranger=lambda: provider("wrong"),
-        may_write=os.environ.get("BASETEN_ALLOW_WRITE") == "1",
-        up=int(os.environ.get("BASETEN_REPLICAS_MAX", "2")),
-    )
-    before = (await harness.provider.read(harness.ref)).replicas if harness.may_write else None
-    try:
-        yield harness
-    finally:
-        if before is not None:
-            with suppress(ProviderError):
-                await harness.provider.set_replicas(harness.ref, before)
-        await harness.provider.close()
-        for sight in telemetry.sights:  # shown with pytest -rP: what the vendor's pages leave open
-            print(sight)
+def live() -> AbstractAsyncContextManager[Harness]:
+    """A deployment of the account in the environment; its scale_down_delay should be short."""
+    key, model_id, deployment_id = (os.environ[name] for name in NEEDS)
+    ids = {"model_id": model_id, "deployment_id": deployment_id}
+    return over_account("baseten", {"api_key": key}, ids, {"deployment_id": "nothere"}, _SECRETS)
 
 
 EMULATED: Final[dict[str, Start]] = {
@@ -141,4 +84,4 @@ EMULATED: Final[dict[str, Start]] = {
     "baseten-chainlet": chainlet,
 }
 
-LIVE: Final[dict[str, tuple[Start, tuple[str, ...]]]] = {"baseten": (baseten_live, BASETEN_NEEDS)}
+LIVE: Final[dict[str, tuple[Start, tuple[str, ...]]]] = {"baseten": (live, NEEDS)}
