@@ -151,7 +151,12 @@ class _Share:
         if not any(site.cut_by_budget for site in case.sites):
             return
         case.budget_bound = True
-        if self.own_left is not None:
+        unpriced = [s.deployment.name for s in case.sites if s.cut_by_budget and s.price.micro_usd is None]
+        if unpriced:
+            case.budget_text = (
+                f"no price is known for {', '.join(unpriced)}: nobody can say that the budget holds it"
+            )
+        elif self.own_left is not None:
             budget = case.service.budget_usd_per_hour or 0.0
             case.budget_text = (
                 f"budget_usd_per_hour is {budget:.2f} and {usd(self.own_left):.2f} of it is left"

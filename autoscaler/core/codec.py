@@ -453,9 +453,11 @@ def decision_to_json(decision: Decision) -> dict[str, Any]:
     }
     if decision.range_from is not None and decision.range_to is not None:
         plain = (exactly(decision.replicas_from or 0), exactly(decision.replicas_to or 0))
-        if (decision.range_from, decision.range_to) != plain:
+        if decision.native or (decision.range_from, decision.range_to) != plain:
             body["range_from"] = list(decision.range_from)
             body["range_to"] = list(decision.range_to)
+    if decision.native:
+        body["native"] = True
     return body
 
 
@@ -476,6 +478,7 @@ def decision_from_json(body: Mapping[str, Any]) -> Decision:
         body["why"],
         range_from,
         range_to,
+        body.get("native", False),
     )
 
 

@@ -222,6 +222,7 @@ class Decision:
     why: str
     range_from: ReplicaRange | None = None
     range_to: ReplicaRange | None = None
+    native: bool = False  # the vendor's own autoscaler moves the count inside the range
 
     @property
     def changes(self) -> bool:

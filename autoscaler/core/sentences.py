@@ -41,7 +41,15 @@ def decisions_of(case: Case) -> list[Decision]:
                 reason, why = _top_reason(case, site, range_to.maximum)
         decisions.append(
             Decision(
-                case.service.name, site.deployment.name, site.now, site.to, reason, why, range_from, range_to
+                case.service.name,
+                site.deployment.name,
+                site.now,
+                site.to,
+                reason,
+                why,
+                range_from,
+                range_to,
+                site.observed.native,
             )
         )
     return decisions
@@ -88,7 +96,9 @@ def _top_reason(case: Case, site: Site, top: int) -> tuple[str, str]:
     for limits in (site.limits, total):
         if top == limits.ceiling:
             return limits.ceiling_reason, limits.ceiling_text
-    return "budget", f"the budget holds {top} replicas"
+    if top == max(site.to, site.billed):
+        return "budget", f"the budget affords no more than the {top} that run"
+    return "budget", f"the budget affords {top} replicas"
 
 
 # --- reasons ------------------------------------------------------------------------------------

@@ -167,16 +167,24 @@ def _move(case: Case, free: list[Site], stays: tuple[int, ...]) -> tuple[int, ..
     # Both inequalities without a division: at equality, rounding must not decide.
     pays = saves * payback_s > paid_twice_s
     enough = 100 * cost_best <= cost_stay * (100 - case.preference.switch_if_saves_percent)
+    saved, paid_twice = _cents(saves * payback_s / 3.6e9), _cents(paid_twice_s / 3.6e9)
     arithmetic = (
         f"{usd(cost_best):.2f} USD/h instead of {usd(cost_stay):.2f}: over {payback_s:.0f} s that saves "
-        f"{saves * payback_s / 3.6e9:.2f} USD against {paid_twice_s / 3.6e9:.2f} USD paid twice while "
-        "replicas start"
+        f"{saved} USD against {paid_twice} USD paid twice while replicas start"
     )
     if pays and enough and saves > 0:
         case.move = arithmetic
         return best
+    if not enough:
+        percent = case.preference.switch_if_saves_percent
+        arithmetic += f"; less than the {percent:g} % that switch_if_saves_percent asks for"
     case.notes.append(f"no move, {arithmetic}")
     return stays
+
+
+def _cents(amount_usd: float) -> str:
+    """An amount, with more digits where two would hide it."""
+    return f"{amount_usd:.2f}" if amount_usd == 0 or abs(amount_usd) >= 0.1 else f"{amount_usd:.4f}"
 
 
 def _prices_serve(case: Case, free: list[Site], best: tuple[int, ...], stays: tuple[int, ...]) -> bool:

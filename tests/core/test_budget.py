@@ -186,3 +186,10 @@ def test_a_free_replica_fits_any_budget() -> None:
     )
 
     assert run.to() == 6
+
+
+def test_a_price_that_is_not_known_is_named_where_it_stops_an_increase() -> None:
+    run = Run(a_fleet(a_service(budget_usd_per_hour=5.0), fixed_prices={})).tick(0, 60, a=1)
+
+    assert run.verdict() == (1, "budget")
+    assert "no price is known for a" in run.why()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from autoscaler.core.absorb import count_of
+from autoscaler.core.codec import decision_from_json, decision_to_json
 from autoscaler.core.fleet import Deployment, NamedPolicy
 from autoscaler.core.model import Human, Observation, Override, Pause, Phase, ReplicaRange, exactly
 from tests.core.fleets import Limit, a_fleet, a_service, ranged, seen
@@ -154,3 +156,11 @@ def test_zero_in_floor_mode_is_zero_to_max() -> None:
     run = floor_run().settle(21, a=ranged(1, 6, 1))
 
     assert run.decision().range_to == ReplicaRange(0, 6)
+
+
+def test_a_line_has_the_ranges_of_a_vendor_with_an_autoscaler_also_at_rest() -> None:
+    run = chat_run().settle(2, running=40, a=replace(ranged(4, 4, 4), native=True))
+    line = decision_to_json(run.decision())
+
+    assert (line["range_from"], line["range_to"], line["native"]) == ([4, 4], [4, 4], True)
+    assert decision_from_json(line) == run.decision()
