@@ -33,6 +33,9 @@ _End = Provider | SignalSource
 READ_SHARE: Final = 0.9
 """How much of the tick's deadline for a read a source's own deadline may take."""
 
+CALL_SHARE: Final = 0.65
+"""The same of a provider's, which may follow its list up with other calls, for a quarter of that time."""
+
 
 class Ends:
     """The live providers and sources of one process; a reload keeps those whose settings did not change."""
@@ -50,10 +53,11 @@ class Ends:
         """
         for secret in config.secrets():
             register_secret(secret)
-        limited = {name: _within_the_tick(settings, config) for name, settings in config.sources.items()}
+        calling = {n: _within_the_tick(one, config, CALL_SHARE) for n, one in config.providers.items()}
+        reading = {n: _within_the_tick(one, config, READ_SHARE) for n, one in config.sources.items()}
         with _told(config):
-            providers = _renewed(self._providers, config.providers, self._provider)
-            sources = _renewed(self._sources, limited, self._source)
+            providers = _renewed(self._providers, calling, self._provider)
+            sources = _renewed(self._sources, reading, self._source)
         gone: list[_End] = [*_gone(self._providers, providers), *_gone(self._sources, sources)]
         self._providers, self._sources = providers, sources
         await _close(gone)
@@ -134,10 +138,10 @@ def _told(config: Config) -> Iterator[None]:
         raise ConfigError([Problem(str(config.path), error.key, None, str(error))]) from error
 
 
-def _within_the_tick(settings: SourceSettings, config: Config) -> SourceSettings:
-    """A source's own deadline ends before the tick's for it: then only what is late is absent, not all."""
+def _within_the_tick(settings: S, config: Config, share: float) -> S:
+    """An end's own deadline comes before the tick's for it: then only what is late is absent, not all."""
     deadline_s = getattr(settings, "deadline_s", None)
-    longest_s = READ_SHARE * read_deadline_s(config.daemon.interval_s)
+    longest_s = share * read_deadline_s(config.daemon.interval_s)
     if deadline_s is None or deadline_s <= longest_s:
         return settings
     return settings.model_copy(update={"deadline_s": longest_s})

@@ -162,8 +162,6 @@ class HttpApi:
         left_s = self._limited_until.get(is_read, float("-inf")) - self._clock.monotonic()
         if left_s > 0:
             raise RateLimited(f"{call.operation} is not sent: the vendor limits such calls", left_s)
-        if self._pace is not None:
-            await self._pace.turn(call.operation)
         began = self._clock.monotonic()
         error: ErrorKind | None = None
         try:
@@ -190,6 +188,8 @@ class HttpApi:
         caught: Exception | None = None
         try:
             async with self._clock.deadline(self._settings.deadline_s):
+                if self._pace is not None:
+                    await self._pace.turn(call.operation)
                 reply = await self._send(call)
         except (TimeoutError, aiohttp.ClientError, OSError, _TooLongError) as error:
             caught = error

@@ -190,6 +190,12 @@ def test_days_off_are_those_of_the_events(events: list[tuple[int, int]]) -> None
         (_calendar("SUMMARY:Party"), "event 'Party': DTSTART: is missing"),
         (_calendar("DTSTART:20261223T000000Z\r\nRRULE:FREQ=SECONDLY"), "repeats within a day"),
         (_calendar("DTSTART:20261223T000000Z\r\nRRULE:FREQ=DAILY;BYMINUTE=1,2"), "repeats within a day"),
+        (_calendar("DTSTART;VALUE=DATE:20270101\r\nRRULE:FREQ=YEARLY;INTERVAL=0"), "INTERVAL"),
+        (_calendar("DTSTART;VALUE=DATE:20270101\r\nRRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"), "such a day"),
+        (_calendar("DTSTART;VALUE=DATE:20270101\r\nRRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=3"), "BYMONTHDAY"),
+        (_calendar("DTSTART;VALUE=DATE:20270101\r\nRRULE:FREQ=YEARLY;BYWEEKNO=54"), "BYWEEKNO"),
+        (_calendar("DTSTART;VALUE=DATE:20270101\r\nRRULE:FREQ=MONTHLY;BYDAY=MO;BYSETPOS=9"), "BYSETPOS"),
+        (_calendar("DTSTART;VALUE=DATE:19000101\r\nRRULE:FREQ=DAILY"), "since before 2000"),
         (_calendar(*["DTSTART;VALUE=DATE:20261223"] * (EVENTS_MAX + 1)), f"allowed are {EVENTS_MAX}"),
         (
             _calendar(*["DTSTART;VALUE=DATE:20261223\r\nRRULE:FREQ=YEARLY"] * (REPEATING_MAX + 1)),

@@ -186,11 +186,13 @@ def test_a_price_is_the_replicas_per_hour_over_its_gpus(rows: list[tuple[int, in
     prices = prices_of(parse_priced({"instance_types": items}), at=5.0)
 
     for n, (gpus, micro, _) in enumerate(rows):
-        assert (f"n{n}" in prices) is (gpus > 0)
-        if gpus:
+        assert (f"n{n}" in prices) is (gpus > 0 and micro > 0)
+        if gpus and micro:
             assert math.isclose(prices[f"n{n}"].usd_per_gpu_hour * gpus, micro * 60 / 1e6, abs_tol=1e-8)
     for gpu in "XY":
-        of_gpu = [(gpus, micro * 60 / 1e6 / gpus) for gpus, micro, one in rows if one == gpu and gpus]
+        of_gpu = [
+            (gpus, micro * 60 / 1e6 / gpus) for gpus, micro, one in rows if one == gpu and gpus and micro
+        ]
         assert (gpu in prices) is bool(of_gpu)
         if of_gpu:
             assert math.isclose(prices[gpu].usd_per_gpu_hour, min(of_gpu)[1], abs_tol=1e-8)
@@ -231,3 +233,15 @@ def test_ids_are_one_of_the_three_shapes_or_rejected(ids: dict[str, str]) -> Non
         path = calls.set_bounds(target, exactly(1)).path
         assert path.count("/") in (5, 6, 7)
         assert ".." not in path
+
+
+def test_a_row_that_cannot_be_read_hides_no_other_price() -> None:
+    rows: list[Any] = [
+        {"instance_type": {**H100, "gpu_count": None}, "price": 0.1},
+        {"instance_type": H100, "price": 0.1},
+        {"price": 0.2},
+        None,
+    ]
+    prices = prices_of(parse_priced({"instance_types": rows}), at=5.0)
+
+    assert [price.usd_per_gpu_hour for price in prices.values()] == [6.0]

@@ -523,6 +523,30 @@ async def test_a_refused_minimum_of_zero_is_sent_once_and_then_known(refusal: we
     assert told.startswith("refused: deploy-update answered 4")
 
 
+@pytest.mark.virtual_time
+async def test_a_refused_minimum_of_zero_is_tried_again_after_an_hour_and_others_say_nothing_of_it() -> (
+    None
+):
+    refusals = [answer({"error": "max_instances above your quota of 4"}, 400), answer(NOT_BELOW_ONE, 422)]
+
+    async def put(_: web.Request, body: Any) -> web.Response | None:
+        return refusals.pop(0) if refusals else None
+
+    clock = SystemClock(starts_at=NOVEMBER)
+    async with account() as it, deepinfra(it.url, clock=clock) as provider:
+        it.answers[PUT] = put
+        with pytest.raises(Rejected, match="quota"):
+            await provider.set_replicas(REF, ReplicaRange(0, 6))
+        with pytest.raises(Busy):
+            await provider.set_replicas(REF, ReplicaRange(0, 3))
+        assert (await provider.read(REF)).zero is ZeroCapability.IMPOSSIBLE
+        await clock.sleep(3601)
+        assert (await provider.read(REF)).zero is ZeroCapability.STOP
+        await provider.set_replicas(REF, ReplicaRange(0, 3))
+
+    assert it.writes == [PUT, PUT, PUT]
+
+
 async def test_a_minimum_of_zero_that_is_taken_is_told() -> None:
     telemetry = Recorder()
     async with account() as it, deepinfra(it.url, telemetry) as provider:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 from hypothesis import given
@@ -63,3 +64,24 @@ def test_no_second_has_more_than_the_limit(calls_per_s: int, batches: list[tuple
 
     for first in found:
         assert sum(first <= at < first + 1.0 - 1e-6 for at in found) <= calls_per_s
+
+
+@pytest.mark.virtual_time
+async def test_who_gives_up_takes_nobodys_turn() -> None:
+    clock = SystemClock()
+    pace = Pace(clock, calls_per_s=5)
+    shares = []
+    for _ in range(20):
+        begun: list[None] = []
+
+        async def one(begun: list[None] = begun) -> None:
+            await pace.turn("list")
+            begun.append(None)
+
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1.5):
+                await asyncio.gather(*(one() for _ in range(40)))
+        shares.append(len(begun))
+        await clock.sleep(1.5)
+
+    assert shares == [10] * 20, "each round gets its share, however many were left over before"

@@ -85,8 +85,9 @@ def toml_block(provider: str, item: InventoryItem) -> str:
     replicas = f"{item.replicas} {'replica' if item.replicas == '1' else 'replicas'}"
     facts = (item.model, _gpu(item), replicas, item.phase)
     what = ", ".join(" ".join(text.split()) for text in facts if text)
+    note = f"# {' '.join(item.note.split())}\n" if item.note else ""
     return (
-        f"# {what}\n"
+        f"# {what}\n{note}"
         "[[services.NAME.deployments]]\n"
         f"name = {json.dumps(slug(item.name or provider))}\n"
         f"provider = {json.dumps(provider)}\n"

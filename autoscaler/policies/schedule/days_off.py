@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from difflib import get_close_matches
 from importlib.util import find_spec
@@ -17,6 +17,13 @@ EVENTS_MAX: Final = 1_000
 REPEATING_MAX: Final = 100
 YEARS_KEPT_MAX: Final = 16
 _SLOW_ENOUGH: Final = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
+_PARTS: Final = frozenset(
+    ("FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYDAY", "BYMONTH", "BYMONTHDAY", "BYSETPOS")
+)
+_MONTH_DAYS: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_NTH_MAX: Final = 5
+REPEATS_SINCE: Final = 2000
+"""Series are followed from their beginning on, at every new year."""
 _WITHIN_A_DAY: Final = ("BYHOUR", "BYMINUTE", "BYSECOND")
 _SAMPLE_YEAR: Final = 2026
 
@@ -174,6 +181,27 @@ def _check_event(event: Any) -> None:
         frequency = "".join(str(word) for word in rule.get("FREQ", [])).upper()
         if frequency not in _SLOW_ENOUGH or any(part in rule for part in _WITHIN_A_DAY):
             raise ValueError(f"event {name!r} repeats within a day; allowed is DAILY or rarer")
+        _check_rule(name, frequency, rule)
+    if rules and _date(event["DTSTART"].dt).year < REPEATS_SINCE:
+        raise ValueError(f"event {name!r} repeats since before {REPEATS_SINCE}; begin the series later")
+
+
+def _check_rule(name: str, frequency: str, rule: Mapping[str, Sequence[Any]]) -> None:
+    """A rule that is never met is looked for till the end of all calendars. Raises: ValueError."""
+    odd = sorted(str(part) for part in rule if str(part).upper() not in _PARTS)
+    if odd:
+        raise ValueError(f"event {name!r}: RRULE has {odd[0]}; allowed are {' '.join(sorted(_PARTS))}")
+    if any(int(each) < 1 for each in rule.get("INTERVAL", ())):
+        raise ValueError(f"event {name!r}: INTERVAL must be at least 1")
+    if any(not 1 <= abs(int(each)) <= _NTH_MAX for each in rule.get("BYSETPOS", ())):
+        raise ValueError(f"event {name!r}: BYSETPOS must be 1 to {_NTH_MAX}, or -1 to -{_NTH_MAX}")
+    months = [int(each) for each in rule.get("BYMONTH", ())] or range(1, 13)
+    longest = max((_MONTH_DAYS[month - 1] for month in months if 1 <= month <= 12), default=0)
+    days = [abs(int(each)) for each in rule.get("BYMONTHDAY", (1,))]
+    if not any(1 <= day <= longest for day in days):
+        raise ValueError(f"event {name!r}: no month that it names has such a day")
+    if frequency == "DAILY" and "BYMONTHDAY" in rule:
+        raise ValueError(f"event {name!r}: BYMONTHDAY goes with MONTHLY or YEARLY")
 
 
 def _by_calendar(text: str, zone: ZoneInfo) -> DatesOf:

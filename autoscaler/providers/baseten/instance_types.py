@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from autoscaler.core.model import Price
-from autoscaler.ports import Clock, ProviderError
+from autoscaler.ports import BadReply, Clock, ProviderError
 from autoscaler.providers.baseten import calls
 from autoscaler.providers.fields import (
     float_field,
@@ -50,25 +50,34 @@ def parse_type(value: object) -> InstanceType:
 
 
 def parse_types(value: object) -> tuple[InstanceType, ...]:
-    """The reply of the instance types call."""
-    return tuple(parse_type(item) for item in _items(value))
+    """The reply of the instance types call; a row that cannot be read hides no other."""
+    found = []
+    for item in _items(value):
+        with suppress(BadReply):
+            found.append(parse_type(item))
+    return tuple(found)
 
 
 def parse_priced(value: object) -> tuple[tuple[InstanceType, float], ...]:
-    """The reply of the prices call: types, and USD per minute of one replica."""
-    bodies = [object_of(item, "a price") for item in _items(value)]
-    return tuple((parse_type(body.get("instance_type")), float_field(body, "price")) for body in bodies)
+    """The reply of the prices call: types, and USD per minute of one replica. As ``parse_types``."""
+    found = []
+    for item in _items(value):
+        with suppress(BadReply):
+            body = object_of(item, "a price")
+            found.append((parse_type(body.get("instance_type")), float_field(body, "price")))
+    return tuple(found)
 
 
 def prices_of(priced: Iterable[tuple[InstanceType, float]], at: float) -> Mapping[str, Price]:
     """USD per GPU-hour by the instance type's name; and by GPU type, that of its smallest instance type.
 
-    Instance types without GPUs have no such price and are left out.
+    Instance types without GPUs have no such price and are left out. Nothing is free: zero is a price that
+    is not set.
     """
     prices: dict[str, Price] = {}
     smallest: dict[str, tuple[int, float]] = {}
     for one, usd_per_minute in priced:
-        if not one.has_gpus or one.gpu_type is None:
+        if not one.has_gpus or one.gpu_type is None or usd_per_minute == 0.0:
             continue
         usd = round(usd_per_minute * _MINUTES_PER_HOUR / one.gpus, _DIGITS)
         prices[one.name] = Price(usd, at, gpu_type=one.gpu_type, gpus=one.gpus)
@@ -96,8 +105,9 @@ class InstanceTypes:
         return None if name is None else self._known.get(name)
 
     def learn(self, types: Iterable[InstanceType]) -> None:
-        """Take a list that was read for another reason."""
-        self._known = {one.name: one for one in types}
+        """Take a list that was read for another reason; it may lack what has no price."""
+        known = {**self._known, **{one.name: one for one in types}}
+        self._known = dict(list(known.items())[-TYPES_MAX:])
         self._read_at = self._clock.monotonic()
 
     async def refresh(self, budget_s: float, names: Iterable[str | None] = ()) -> None:

@@ -33,6 +33,8 @@ from autoscaler.providers.deepinfra.stock import Stock, prices_of
 from autoscaler.providers.http import Call
 from autoscaler.providers.kinds import ProviderSettings
 
+REFUSED_ZERO_HOLDS_S: Final = 3600.0  # then it is tried once more
+_MINIMUM: Final = re.compile(r"\bmin", re.IGNORECASE)  # what no page says is how it would say that
 FOLLOW_UP_SHARE: Final = 0.25  # of deadline_s, for what a tick can do without
 
 
@@ -51,7 +53,7 @@ class DeepInfra:
         self._stock = Stock(self._http, clock, telemetry)
         self._sights = Sights(name, clock, telemetry)
         self._seen: dict[str, Entry] = {}  # what the last look at each ref's deployment showed
-        self._never_zero: set[str] = set()  # ids whose minimum of zero was refused
+        self._refused_zero_at: dict[str, float] = {}  # by id: when a minimum of zero was refused
 
     async def observe(self, refs: Sequence[Ref]) -> Observed:
         """What runs now, by one list call.
@@ -167,7 +169,7 @@ class DeepInfra:
 
     def _observation(self, entry: Entry) -> Observation:
         at_rest = entry.phase is Phase.STOPPED
-        never_zero = entry.id in self._never_zero
+        never_zero = self._never_zero(entry.id)
         return Observation(
             replicas=entry.replicas,
             ready=0 if entry.running is None and at_rest else entry.running,
@@ -236,16 +238,22 @@ class DeepInfra:
         if replicas.minimum > 0:
             await self._send(calls.update(id_, replicas), id_)
             return
-        if id_ in self._never_zero:
+        if self._never_zero(id_):
             raise Busy("min_instances 0 was refused before: at least one instance always")
         try:
             await self._send(calls.update(id_, replicas), id_)
         except Refused as refused:
+            if _MINIMUM.search(str(refused)) is None:
+                raise  # It is about something else: perhaps another maximum is taken.
             # Busy, because Rejected would keep increases from a deployment that wants only another minimum.
-            self._never_zero.add(id_)
+            self._refused_zero_at[id_] = self._clock.monotonic()
             self._sights.minimum_zero(f"refused: {refused}")
             raise Busy(f"at least one instance always: {refused}") from refused
         self._sights.minimum_zero("accepted")
+
+    def _never_zero(self, id_: str) -> bool:
+        refused_at = self._refused_zero_at.get(id_)
+        return refused_at is not None and self._clock.monotonic() - refused_at < REFUSED_ZERO_HOLDS_S
 
     async def _switch(self, call: Call, id_: str, is_done: Callable[[Entry], bool]) -> None:
         """Stop or start; to be refused because it is so already is as good as done."""
