@@ -524,9 +524,7 @@ async def test_a_refused_minimum_of_zero_is_sent_once_and_then_known(refusal: we
 
 
 @pytest.mark.virtual_time
-async def test_a_refused_minimum_of_zero_is_tried_again_after_an_hour_and_others_say_nothing_of_it() -> (
-    None
-):
+async def test_a_refused_minimum_of_zero_is_tried_again_after_an_hour_and_others_say_nothing_of_it() -> None:
     refusals = [answer({"error": "max_instances above your quota of 4"}, 400), answer(NOT_BELOW_ONE, 422)]
 
     async def put(_: web.Request, body: Any) -> web.Response | None:

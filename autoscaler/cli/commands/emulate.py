@@ -8,10 +8,12 @@ import json
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from autoscaler.cli.commands.online_report import slug
 from autoscaler.cli.terminal.exits import Exit, Trouble
 from autoscaler.cli.terminal.say import answer, note
+from autoscaler.demo.files import shipped_policies
 from autoscaler.emulators.fleet import (
     DEFAULT_FLEET,
     EmulatedDeployment,
@@ -21,6 +23,8 @@ from autoscaler.emulators.fleet import (
 )
 from autoscaler.emulators.server import EmulatorServer, serve
 from autoscaler.emulators.vendor import VendorEmulator
+
+ADMIN_WORD: Final = "a-token-for-these-emulators"  # in the configuration that is printed
 
 Servers = Sequence[EmulatorServer[VendorEmulator]]
 
@@ -85,6 +89,13 @@ async def _serve(fleet: EmulatedFleet, ports: dict[str, int], host: str) -> None
 def _tell(fleet: EmulatedFleet, servers: Servers) -> None:
     answer("\n".join(configuration(fleet, servers)))
     note("Emulators are running; Ctrl-C ends them. The credentials above are for them only.")
+    note(f"  policies: cp -r {shipped_policies()} policies")
+    for one in fleet.deployments[:1]:
+        note("  demand: each service is blind until its queued and running are pushed, for example")
+        note(
+            f"    curl -d '{{\"value\": 20}}' -H 'Authorization: Bearer {ADMIN_WORD}' "
+            f"http://127.0.0.1:9464/v1/signals/{slug(one.name)}/running"
+        )
     for server in servers:
         note(f"  {server.vendor.kind}: {server.base_url}, fault switches under {server.url}/_emulator")
 
@@ -92,7 +103,7 @@ def _tell(fleet: EmulatedFleet, servers: Servers) -> None:
 def configuration(fleet: EmulatedFleet, servers: Servers) -> Iterator[str]:
     """Lines of a whole configuration that uses these emulators, with demand that is pushed by hand."""
     yield "# A configuration for these emulators: save it as config.toml beside a copy of policies/."
-    yield from ("[http]", 'admin_token = "a-token-for-these-emulators"', "")
+    yield from ("[http]", f'admin_token = "{ADMIN_WORD}"', "")
     for server in servers:
         yield f"[providers.{_provider(server)}]"
         yield f'kind = "{server.vendor.kind}"'

@@ -20,6 +20,7 @@ from autoscaler.providers.baseten.replies import (
 )
 from autoscaler.providers.baseten.targets import Chainlet, ModelEnvironment, OneDeployment, Target
 from autoscaler.providers.http import Call, HttpApi
+from autoscaler.providers.plain_text import plain_text
 
 T = TypeVar("T")
 
@@ -170,7 +171,7 @@ def _of_chain(
     if isinstance(unit, BadReply):
         raise unit
     if unit is None:
-        names = ", ".join(sorted(deployment.chainlets)) or "none"
+        names = plain_text(", ".join(sorted(deployment.chainlets))) or "none"
         raise NotFound(f"no chainlet {target.chainlet} in {place}; there are {names}"[:300])
     return Seen(unit, promotion=promotion)
 
