@@ -331,7 +331,7 @@ def snapshot_to_json(snapshot: Snapshot) -> dict[str, Any]:
         "deployments": {key: _observation_json(o) for key, o in snapshot.deployments.items()},
     }
     if snapshot.prices:
-        line["prices"] = {key: price_to_json(price) for key, price in snapshot.prices.items()}
+        line["prices"] = {key: _price_json(price) for key, price in snapshot.prices.items()}
     if snapshot.human is not None:
         line["human"] = human_to_json(snapshot.human)
     if snapshot.outcomes is not None:
@@ -341,17 +341,11 @@ def snapshot_to_json(snapshot: Snapshot) -> dict[str, Any]:
     return line
 
 
-def price_to_json(price: Price) -> dict[str, Any]:
-    """One price, as a ``decide`` line holds it."""
+def _price_json(price: Price) -> dict[str, Any]:
     body: dict[str, Any] = {"usd_per_gpu_hour": price.usd_per_gpu_hour, "at": instant_text(price.at)}
     known = (("gpu_type", price.gpu_type), ("gpus", price.gpus), ("available", price.available))
     body.update({key: value for key, value in known if value is not None})
     return body
-
-
-def price_from_json(value: Any, where: str = "price") -> Price:
-    """A price of a ``decide`` line. Raises: BadLine."""
-    return _price(value, where)
 
 
 def _reading_json(reading: Reading) -> dict[str, Any]:

@@ -96,11 +96,19 @@ class EmulatedFleet(_Strict):
         """The deployments at this vendor."""
         return tuple(one for one in self.deployments if one.vendor == vendor)
 
+    def place(self, world: World | None, now: float) -> World:
+        """The world given, up to now; without one, one of its own with the GPUs in stock and nothing else."""
+        if world is not None:
+            world.advance(now)
+            return world
+        own = World(self.seed, now)
+        for gpu_type, gpus in self.stock.items():
+            own.set_stock(gpu_type, gpus)
+        return own
+
     def build(self, now: float) -> World:
         """A world of these deployments, whose replicas serve at once. Raises: FleetError."""
-        world = World(self.seed, now)
-        for gpu_type, gpus in self.stock.items():
-            world.set_stock(gpu_type, gpus)
+        world = self.place(None, now)
         for deployment in self.deployments:
             try:
                 world.add(deployment.spec(), now)

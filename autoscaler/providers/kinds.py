@@ -37,7 +37,11 @@ class ProviderSettings(BaseModel):
         "for a proxy that inspects TLS.",
     )
     deadline_s: float = Field(
-        default=10.0, ge=0.1, le=300, description="Longest wait for one answer of the vendor, in seconds."
+        default=10.0,
+        ge=0.1,
+        le=300,
+        description="Longest wait for one answer of the vendor, in seconds; "
+        "at most 0.65 of what a tick gives a vendor's reads (3.9 s at an interval_s of 15).",
     )
     connections_max: int = Field(
         default=8, ge=1, le=256, description="Most connections open to the vendor at once."

@@ -29,9 +29,7 @@ from autoscaler.demo.loop import PatientLoop
 from autoscaler.demo.scenario import Access, config_toml, emulated_fleet, policy_files
 from autoscaler.demo.screen import draw, spark
 from autoscaler.demo.summary import fixed_replicas, summarise
-from autoscaler.emulators.fleet import EmulatedFleet
 from autoscaler.emulators.registry import EMULATORS
-from autoscaler.world.plant import World
 from autoscaler.world.service_time import MeanServiceTime
 from autoscaler.world.trace import Row
 from tests.demo.program import played
@@ -44,14 +42,11 @@ def written(folder: Path) -> Path:
     copy_policies(policy_files(), folder / "policies")
     fleet = emulated_fleet(0)
     world, clock = fleet.build(0.0), SystemClock()
-    vendors = tuple((EMULATORS[kind](fleet, world, clock), _address(kind)) for kind in fleet.kinds)
+    emulators = [EMULATORS[kind](fleet, world, clock) for kind in fleet.kinds]
+    vendors = tuple((one, f"http://127.0.0.1:1{one.base_path}") for one in emulators)
     access = Access(vendors, "127.0.0.1", 9464, "push-token-of-tests", "admin-token-of-tests")
     (folder / "config.toml").write_text(config_toml(access, 15.0), encoding="utf-8")
     return folder / "config.toml"
-
-
-def _address(kind: str) -> str:
-    return f"http://127.0.0.1:1{EMULATORS[kind](EmulatedFleet(), World(), SystemClock()).base_path}"
 
 
 def test_the_configuration_is_one_that_nothing_needs_to_be_said_about(tmp_path: Path) -> None:

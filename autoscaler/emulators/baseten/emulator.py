@@ -75,15 +75,11 @@ class BasetenEmulator:
         settings: BasetenSettings | None = None,
     ) -> None:
         self.clock: Clock = clock or SystemClock()
-        self.world = world or World(fleet.seed, self.clock.now())
+        self.world = fleet.place(world, self.clock.now())
         self.settings = settings or BasetenSettings()
         self._api_key = fleet.account(self.kind).api_key or API_KEY
         self._url: str | None = None
         self._limits = Limits()
-        if world is None:
-            for gpu_type, gpus in fleet.stock.items():
-                self.world.set_stock(gpu_type, gpus)
-        self.world.advance(self.clock.now())
         self.estate = Estate(fleet, self.kind, self.world, lambda: self.settings)
         self._billing = Billing(self.estate)
         self._measurements = Measurements(self.estate.loads)

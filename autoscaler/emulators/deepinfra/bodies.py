@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-Gpu = Literal[
-    "L4-24GB",
-    "L40S-48GB",
-    "A100-80GB",
-    "H100-80GB",
-    "H200-141GB",
-    "B200-180GB",
-    "B300-270GB",
-    "RTXPRO6000-96GB",
-    "other",
-]
+from autoscaler.emulators.deepinfra.catalogue import Gpu
+
 Text = Annotated[str, Field(max_length=500)]
 Arguments = Annotated[list[Text], Field(max_length=100)]
 

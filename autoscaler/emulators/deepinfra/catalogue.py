@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, Literal, get_args
 
-GPUS: Final = (
+Gpu = Literal[
     "L4-24GB",
     "L40S-48GB",
     "A100-80GB",
@@ -16,7 +16,9 @@ GPUS: Final = (
     "B300-270GB",
     "RTXPRO6000-96GB",
     "other",
-)
+]
+
+GPUS: Final[tuple[str, ...]] = get_args(Gpu)
 """Words for a GPU type. Source: DeepInfra's page for POST /deploy/llm."""
 
 COUNTS: Final = (1, 2, 4, 8)

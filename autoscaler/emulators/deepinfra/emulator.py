@@ -64,7 +64,7 @@ class DeepInfraEmulator:
         settings: DeepInfraSettings | None = None,
     ) -> None:
         self.clock: Clock = clock or SystemClock()
-        self.world = world or World(fleet.seed, self.clock.now())
+        self.world = fleet.place(world, self.clock.now())
         self.loads = Loads(self.world)
         self.settings = settings or DeepInfraSettings()
         self.legacy_writes = 0  # attempts to change the entry that is not dedicated
@@ -73,10 +73,6 @@ class DeepInfraEmulator:
         self._numbers = itertools.count(1)
         self._ours: dict[str, Managed] = {}
         self._deleted: deque[str] = deque()
-        if world is None:
-            for gpu_type, gpus in fleet.stock.items():
-                self.world.set_stock(gpu_type, gpus)
-        self.world.advance(self.clock.now())
         self._born_at = self.world.now
         self._prices: Faces[Prices] = Faces(self.world.now, _prices_of(fleet.at(self.kind)))
         self.world.subscribe(self._see)

@@ -74,7 +74,7 @@ class ExoscaleEmulator:
         settings: ExoscaleSettings | None = None,
     ) -> None:
         self.clock: Clock = clock or SystemClock()
-        self.world = world or World(fleet.seed, self.clock.now())
+        self.world = fleet.place(world, self.clock.now())
         self.settings = settings or ExoscaleSettings()
         self.public_writes = 0  # attempts to change the entry that is not ours
         self._account = fleet.account(self.kind)
@@ -83,10 +83,6 @@ class ExoscaleEmulator:
         self._next: NextOperations | None = None
         self._next_left = 0
         self._exhibits: dict[str, Exhibit] = {}
-        if world is None:
-            for gpu_type, gpus in fleet.stock.items():
-                self.world.set_stock(gpu_type, gpus)
-        self.world.advance(self.clock.now())
         for deployment in fleet.at(self.kind):
             spec = deployment.spec()
             if not _is_uuid(spec.id):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from difflib import get_close_matches
@@ -20,7 +21,7 @@ _SLOW_ENOUGH: Final = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 _PARTS: Final = frozenset(
     ("FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYDAY", "BYMONTH", "BYMONTHDAY", "BYSETPOS")
 )
-_MONTH_DAYS: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_LEAP_YEAR: Final = 2024
 _NTH_MAX: Final = 5
 REPEATS_SINCE: Final = 2000
 """Series are followed from their beginning on, at every new year."""
@@ -196,7 +197,7 @@ def _check_rule(name: str, frequency: str, rule: Mapping[str, Sequence[Any]]) ->
     if any(not 1 <= abs(int(each)) <= _NTH_MAX for each in rule.get("BYSETPOS", ())):
         raise ValueError(f"event {name!r}: BYSETPOS must be 1 to {_NTH_MAX}, or -1 to -{_NTH_MAX}")
     months = [int(each) for each in rule.get("BYMONTH", ())] or range(1, 13)
-    longest = max((_MONTH_DAYS[month - 1] for month in months if 1 <= month <= 12), default=0)
+    longest = max((monthrange(_LEAP_YEAR, month)[1] for month in months if 1 <= month <= 12), default=0)
     days = [abs(int(each)) for each in rule.get("BYMONTHDAY", (1,))]
     if not any(1 <= day <= longest for day in days):
         raise ValueError(f"event {name!r}: no month that it names has such a day")
