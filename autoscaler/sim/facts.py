@@ -36,8 +36,8 @@ class Facts:
 class Task:
     """What a rival is set up with, before the first tick.
 
-    ``concurrency`` is requests at once per replica, ``initial_replicas`` what runs at the first tick. The rest
-    is for the rivals that size themselves from known demand: ``peak_at_once`` is the work that the busiest
+    ``concurrency`` is requests at once per replica, ``initial_replicas`` what runs at the first tick. The
+    rest is for rivals that size themselves from known demand: ``peak_at_once`` is the work that the busiest
     minute offers (rate x mean service time, in requests at once), ``service_s`` the mean time of one request.
     """
 
