@@ -10,8 +10,6 @@ from typing import Literal, Protocol
 
 import structlog
 
-from autoscaler.core.codec import memory_to_json, outcome_to_json, plan_to_json, snapshot_to_json
-from autoscaler.core.decide import decide, step
 from autoscaler.core.memory import Memory
 from autoscaler.core.model import (
     Decision,
@@ -24,11 +22,13 @@ from autoscaler.core.model import (
     Reading,
     Snapshot,
 )
-from autoscaler.core.promises import Violation, violations
+from autoscaler.core.promises import Violation
+from autoscaler.core.turn import turn
 from autoscaler.daemon import prices
 from autoscaler.daemon.act import act
 from autoscaler.daemon.observe import Observer, instant_of_tick
 from autoscaler.daemon.recall import CHECKPOINT_TICKS
+from autoscaler.daemon.records import checkpoint_body, outcomes_body, tick_body
 from autoscaler.daemon.report import TickReport, start_up_estimates
 from autoscaler.daemon.setup import Setup, tick_deadline_s
 from autoscaler.ports import Clock, Journal, JournalError, Record
@@ -127,10 +127,11 @@ class Ticker:
                 clock=state.untold.jump,
             )
             before = state.memory
-            plan, after = step(before, snapshot, setup.fleet)
-            broken = self._check(plan, snapshot, before, after)
-            writes = self._writes(plan, broken)
-            seq = await self._record(snapshot, plan, writes)
+            turned = turn(before, snapshot, setup.fleet, twice=state.ticks % CHECKPOINT_TICKS == 0)
+            plan, after, broken, writes = turned.plan, turned.after, turned.broken, turned.writes
+            _tell_broken(broken)
+            # Intent before effect. None: not journalled, so nothing may be sent, and nothing has happened.
+            seq = await self._append("tick", tick_body(snapshot, turned), at=snapshot.at)
             if seq is not None:
                 state.memory = after
                 state.human, state.human_changed = after.human, False
@@ -142,7 +143,7 @@ class Ticker:
             left_s = tick_deadline_s(setup.fleet.interval_s) - (clock.monotonic() - started)
             outcomes = await self._carry_out(writes, broken, max(1.0, left_s))
             if state.ticks % CHECKPOINT_TICKS == 0:
-                await self._append("checkpoint", {"memory": memory_to_json(after), "after_seq": seq})
+                await self._append("checkpoint", checkpoint_body(after, seq))
             await self._tell_prices(snapshot, before, after)
             state.ticks += 1
         report = self._report(snapshot, plan, before, after, outcomes, broken, clock.monotonic() - started)
@@ -169,8 +170,7 @@ class Ticker:
         withheld = tuple(Outcome(v.service, v.deployment, OutcomeWord.STALE) for v in keys.values())
         self.state.outcomes = (*outcomes, *withheld)
         if writes:
-            told = [outcome_to_json(outcome) for outcome in self.state.outcomes]
-            await self._append("outcomes", {"outcomes": told})
+            await self._append("outcomes", outcomes_body(self.state.outcomes))
         return outcomes
 
     def _outcomes(self, ended: tuple[Outcome, ...]) -> tuple[Outcome, ...] | None:
@@ -183,50 +183,6 @@ class Ticker:
             o for o in known if not any((o.service, o.deployment) == (e.service, e.deployment) for e in ended)
         ]
         return (*kept, *(e for e in ended if (e.service, e.deployment) not in last))
-
-    def _check(self, plan: Plan, snapshot: Snapshot, before: Memory, after: Memory) -> tuple[Violation, ...]:
-        found = violations(plan, snapshot, after.human, self.setup.fleet)
-        if self.state.ticks % CHECKPOINT_TICKS == 0 and decide(snapshot, before, self.setup.fleet) != plan:
-            # Nothing of a plan that cannot be repeated may be carried out.
-            found = (
-                *found,
-                *(
-                    Violation("12", d.service, d.deployment, "decided otherwise when asked again")
-                    for d in plan.decisions
-                ),
-            )
-        for violation in found:
-            log.error(
-                "a promise is broken: the write is not sent",
-                promise=violation.promise,
-                service=violation.service,
-                deployment=violation.deployment,
-                found=violation.text,
-            )
-        return found
-
-    def _writes(self, plan: Plan, broken: tuple[Violation, ...]) -> tuple[Decision, ...]:
-        stopped = {violation.key for violation in broken}
-        services = self.setup.fleet.services
-        return tuple(
-            decision
-            for decision in plan.decisions
-            if decision.changes
-            and services[decision.service].mode == "act"
-            and f"{decision.service}/{decision.deployment}" not in stopped
-        )
-
-    async def _record(self, snapshot: Snapshot, plan: Plan, writes: tuple[Decision, ...]) -> int | None:
-        """Intent before effect. None: not journalled, so nothing may be sent, and nothing has happened."""
-        return await self._append(
-            "tick",
-            {
-                "snapshot": snapshot_to_json(snapshot),
-                "plan": plan_to_json(plan),
-                "writes": [f"{d.service}/{d.deployment}" for d in writes],
-            },
-            at=snapshot.at,
-        )
 
     async def _tell_prices(self, snapshot: Snapshot, before: Memory, after: Memory) -> None:
         """Journal the price catalogue where this tick changed it, or a day has passed; last, since nothing
@@ -292,6 +248,17 @@ class Ticker:
             human=after.human,
             labels=self.setup.labels,
             prices={key: one.usd_per_gpu_hour for key, one in self.catalogue.items()},
+        )
+
+
+def _tell_broken(broken: tuple[Violation, ...]) -> None:
+    for violation in broken:
+        log.error(
+            "a promise is broken: the write is not sent",
+            promise=violation.promise,
+            service=violation.service,
+            deployment=violation.deployment,
+            found=violation.text,
         )
 
 
