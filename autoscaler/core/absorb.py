@@ -51,7 +51,7 @@ def absorb(memory: Memory, snapshot: Snapshot, fleet: Fleet) -> Memory:
         or snapshot.clock == "ahead"
     )
     human = _human(memory.human, snapshot)
-    resumed = _resumed(human)
+    resumed = frozenset(human.resumes)
     config_changed = memory.config_hash != fleet.config_hash
     outcomes = _by_key(snapshot.outcomes)
     services: dict[str, ServiceMemory] = {}
@@ -83,7 +83,7 @@ def absorb(memory: Memory, snapshot: Snapshot, fleet: Fleet) -> Memory:
         config_hash=fleet.config_hash,
         services=services,
         deployments=deployments,
-        human=replace(human, resumes=()),
+        human=Human(human.pauses, human.overrides) if human.resumes else human,
         prices=_prices(memory, snapshot, fleet) if snapshot.prices or config_changed else memory.prices,
         writes_limited_until=_write_limits(memory, snapshot, fleet),
     )
@@ -125,16 +125,14 @@ def _seen(memory: DeploymentMemory) -> ReplicaRange:
 
 def _human(known: Human, snapshot: Snapshot) -> Human:
     human = snapshot.human if snapshot.human is not None else known
+    if not human.pauses and not human.overrides:
+        return human
     at = snapshot.at
     return Human(
         tuple(p for p in human.pauses if p.until is None or p.until > at),
         tuple(o for o in human.overrides if o.until is None or o.until > at),
         human.resumes,
     )
-
-
-def _resumed(human: Human) -> frozenset[str | None]:
-    return frozenset(human.resumes)
 
 
 def _by_key(outcomes: tuple[Outcome, ...] | None) -> Mapping[str, Outcome] | None:
@@ -198,15 +196,16 @@ def _history(
     for name in service.signals:
         samples = known.get(name, ())
         reading = readings.get(name)
-        is_news = isinstance(reading, Sample) and (not samples or reading.at > samples[-1].at)
-        if is_news and isinstance(reading, Sample) and reading.is_usable:
-            samples = (*samples, reading)
         start = 0
         while start < len(samples) and samples[start].at < oldest:
             start += 1
-        samples = samples[max(start, len(samples) - HISTORY_MAX) :]
+        is_news = isinstance(reading, Sample) and (not samples or reading.at > samples[-1].at)
+        if is_news and isinstance(reading, Sample) and reading.is_usable and reading.at >= oldest:
+            samples = (*samples[start:], reading)
+        elif start:
+            samples = samples[start:]
         if samples:
-            kept[name] = samples
+            kept[name] = samples[-HISTORY_MAX:]
     return kept
 
 
@@ -388,7 +387,7 @@ def _expect(now: DeploymentMemory, deployment: Deployment, interval_s: float, at
         or target > now.ready
         or now.batches
         or now.measuring
-        or now.drifts
+        or (now.drifts and now.drifts[0] <= at - DAY_S)
         or now.reasserts
         or now.scaling_since is not None
     ):

@@ -25,7 +25,7 @@ from autoscaler.core.remember import remember
 from autoscaler.core.sentences import decisions_of, evidence_of
 from autoscaler.core.start_up import asked, overdue
 from autoscaler.core.supply import supply
-from autoscaler.core.views import preference_of, prices_of, view_of, voices_of
+from autoscaler.core.views import own_views, preference_of, prices_of, view_of, voices_of
 
 
 def decide(snapshot: Snapshot, memory: Memory, fleet: Fleet) -> Plan:
@@ -43,16 +43,18 @@ def step(memory: Memory, snapshot: Snapshot, fleet: Fleet) -> tuple[Plan, Memory
 def fold(memory: Memory, snapshot: Snapshot, plan: Plan, fleet: Fleet) -> Memory:
     """Memory after a journalled tick: what was planned then counts, not what would be planned today."""
     known = absorb(memory, snapshot, fleet)
-    views = {
-        name: view_of(service, known, snapshot, prices_of(service, known, fleet, snapshot.at))
-        for name, service in fleet.services.items()
-    }
+    views = {}
+    for name, service in fleet.services.items():
+        view = view_of(service, known, snapshot, prices_of(service, known, fleet, snapshot.at))
+        views[name] = own_views(service, view, known.services[name])
     return remember(known, plan, fleet, views)
 
 
-def _plan(snapshot: Snapshot, memory: Memory, fleet: Fleet) -> tuple[Plan, dict[str, View]]:
+def _plan(snapshot: Snapshot, memory: Memory, fleet: Fleet) -> tuple[Plan, Mapping[str, Mapping[str, View]]]:
+    """The plan, and what it rests on: each policy's own view, by service and policy."""
     at = snapshot.at
     views: dict[str, View] = {}
+    own: dict[str, Mapping[str, View]] = {}
     prices: dict[str, tuple[ReplicaPrice, ...]] = {}
     voices: dict[str, tuple[Voice, ...]] = {}
     names = sorted(fleet.services)
@@ -60,7 +62,8 @@ def _plan(snapshot: Snapshot, memory: Memory, fleet: Fleet) -> tuple[Plan, dict[
         service = fleet.services[name]
         prices[name] = prices_of(service, memory, fleet, at)
         views[name] = view_of(service, memory, snapshot, prices[name])
-        voices[name] = voices_of(service, views[name], memory.services[name])
+        own[name] = own_views(service, views[name], memory.services[name])
+        voices[name] = voices_of(service, own[name])
     held = brakes(memory, fleet, voices, at)
     cases = [
         _case(fleet.services[name], snapshot, memory, fleet, views[name], prices[name], voices[name], held)
@@ -75,7 +78,7 @@ def _plan(snapshot: Snapshot, memory: Memory, fleet: Fleet) -> tuple[Plan, dict[
         _pass_guards(case)
         decisions.extend(decisions_of(case))
         evidence[case.service.name] = evidence_of(case)
-    return Plan(at, tuple(decisions), evidence, tuple(sorted(held))), views
+    return Plan(at, tuple(decisions), evidence, tuple(sorted(held))), own
 
 
 def _case(

@@ -18,6 +18,8 @@ def judge_range(was: DeploymentMemory, seen: ReplicaRange, at: float, hold_s: fl
     """
     changed = seen != was.last.replicas
     if was.left_alone_until is not None and at < was.left_alone_until:
+        if was.drift_until is None and seen == was.read_back and not was.intents:
+            return was
         return replace(was, drift_until=None, read_back=seen, intents=())
     # A deadline that passed while nobody looked leaves the intent ours for this first look.
     is_ours = any(seen == intent.range_to and was.last_at <= intent.deadline for intent in was.intents)

@@ -62,8 +62,11 @@ def quotient(a: float, b: float) -> float:
 
 def total(values: Iterable[float]) -> float:
     """The double nearest to the sum of the decimals that the values print as; 0.1 + 0.2 is 0.3."""
+    some = [value for value in values if value]
+    if len(some) < 2:
+        return float(some[0]) if some else 0.0
     numerator, denominator = 0, 1
-    for value in values:
+    for value in some:
         n, d = _fraction(value)
         if d == denominator:
             numerator += n

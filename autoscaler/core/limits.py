@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from autoscaler.core.fleet import Service
+from autoscaler.core.fleet import Deployment, Service
 from autoscaler.core.memory import DeploymentMemory
 from autoscaler.core.model import Override, ZeroCapability
 from autoscaler.core.need import Voice
@@ -66,8 +66,10 @@ def limits_of(
 ) -> ServiceLimits:
     """Fold policies' limits, bounds and overrides of one service."""
     each = tuple(
-        _deployment_limits(service, index, voices, overrides, memories[index])
-        for index in range(len(service.deployments))
+        [
+            _deployment_limits(deployment, voices, overrides, memory)
+            for deployment, memory in zip(service.deployments, memories, strict=True)
+        ]
     )
     total = Limits()
     for voice in voices:
@@ -83,7 +85,7 @@ def limits_of(
         if override.deployment is None:
             _override(total, override)
     _service_override_beats_floors(total, each)
-    maximum = sum(limits.forced_ceiling for limits in each)
+    maximum = sum([limits.forced_ceiling for limits in each])
     if total.floor > maximum:
         # A floor above what the deployments may hold is what they may hold.
         by_hand = next((limits for limits in each if limits.ceiling_reason == "override"), None)
@@ -95,13 +97,11 @@ def limits_of(
 
 
 def _deployment_limits(
-    service: Service,
-    index: int,
+    deployment: Deployment,
     voices: tuple[Voice, ...],
     overrides: tuple[Override, ...],
     memory: DeploymentMemory | None,
 ) -> Limits:
-    deployment = service.deployments[index]
     limits = Limits()
     for voice in voices:
         proposal = voice.proposal
@@ -111,7 +111,8 @@ def _deployment_limits(
         proposal = voice.proposal
         if proposal.deployment == deployment.name and proposal.at_least is not None:
             limits.raise_to(proposal.at_least, voice.kind, f"{voice.name}: {proposal.reason}")
-    limits.raise_to(deployment.min_replicas, "bounds", f"min_replicas is {deployment.min_replicas}")
+    if deployment.min_replicas > 0:
+        limits.raise_to(deployment.min_replicas, "bounds", f"min_replicas is {deployment.min_replicas}")
     for override in overrides:
         if override.deployment == deployment.name:
             _override(limits, override)
@@ -136,7 +137,7 @@ def _override(limits: Limits, override: Override) -> None:
 
 def _each_floor_counts(total: Limits, each: tuple[Limits, ...]) -> None:
     """Floors of single deployments beat a policy's ceiling on the total."""
-    least = sum(limits.floor for limits in each)
+    least = sum([limits.floor for limits in each])
     if least > total.ceiling:
         strongest = max(each, key=lambda limits: limits.floor)
         total.ceiling, total.ceiling_reason, total.ceiling_text = (
@@ -149,12 +150,12 @@ def _each_floor_counts(total: Limits, each: tuple[Limits, ...]) -> None:
 def _service_override_beats_floors(total: Limits, each: tuple[Limits, ...]) -> None:
     """A person's ceiling on the total is stronger than the floors of single deployments, except those
     that a person set."""
-    least = sum(limits.floor for limits in each)
+    least = sum([limits.floor for limits in each])
     if total.forced_ceiling >= least:
         return
     for limits in each:
         limits.floor = limits.override_floor or 0
-    least = sum(limits.floor for limits in each)
+    least = sum([limits.floor for limits in each])
     if least > total.ceiling:
         total.ceiling = least
     # Give back no more than the person asked for.

@@ -74,6 +74,7 @@ class View:
     start_up_p50_s: float
     start_up_p90_s: float  # of the slowest deployment
     state: Mapping[str, Any] = field(default_factory=dict)  # what the policy's own ``remember`` returned last
+    measured: Any = None  # what the policy's own ``measure`` found in this view
 
 
 class Policy(BaseModel):
@@ -98,6 +99,13 @@ class Policy(BaseModel):
     def signals_read(self) -> tuple[str, ...]:
         """Names of the signals that this policy cannot do without; checked when config is read."""
         return ()
+
+    def measure(self, view: View) -> Any:
+        """What both ``propose`` and ``remember`` rest on, worked out once for the two: ``view.measured``.
+
+        The view has no ``state`` yet. Default: nothing.
+        """
+        return None
 
     def propose(self, view: View) -> tuple[Proposal, ...]:
         """Opinions about this service now."""

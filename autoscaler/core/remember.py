@@ -22,14 +22,18 @@ from autoscaler.core.model import Decision, Plan, ServiceEvidence
 from autoscaler.core.need import staircase
 from autoscaler.core.proposals import View
 from autoscaler.core.start_up import deadline_s, repeated_deadline_s
-from autoscaler.core.views import with_state
 
 STATE_BYTES_MAX: Final = 65_536
 """What a policy may remember, as JSON."""
 
+_JSON: Final = json.JSONEncoder(allow_nan=False)
 
-def remember(memory: Memory, plan: Plan, fleet: Fleet, views: Mapping[str, View]) -> Memory:
-    """Memory that has absorbed the snapshot, after the plan made from it."""
+
+def remember(memory: Memory, plan: Plan, fleet: Fleet, views: Mapping[str, Mapping[str, View]]) -> Memory:
+    """Memory that has absorbed the snapshot, after the plan made from it.
+
+    ``views`` are the policies' own, by service and policy.
+    """
     services = dict(memory.services)
     deployments = dict(memory.deployments)
     for name, service in fleet.services.items():
@@ -45,11 +49,19 @@ def remember(memory: Memory, plan: Plan, fleet: Fleet, views: Mapping[str, View]
         deployment = next((d for d in fleet_service.deployments if d.name == decision.deployment), None)
         if deployment is not None:
             deployments[key] = _intend(was, decision, deployment, fleet, plan.at)
-    return replace(memory, services=services, deployments=deployments)
+    return Memory(
+        at=memory.at,
+        config_hash=memory.config_hash,
+        services=services,
+        deployments=deployments,
+        human=memory.human,
+        prices=memory.prices,
+        writes_limited_until=memory.writes_limited_until,
+    )
 
 
 def _service(
-    was: ServiceMemory, service: Service, evidence: ServiceEvidence, plan: Plan, view: View
+    was: ServiceMemory, service: Service, evidence: ServiceEvidence, plan: Plan, views: Mapping[str, View]
 ) -> ServiceMemory:
     at = plan.at
     held = service.name in plan.brake
@@ -69,7 +81,7 @@ def _service(
         brake_until=(was.brake_until if was.brake_until is not None else at + HOUR_S) if held else None,
         clock_hold_until=was.clock_hold_until,
         history=was.history,
-        policies=_learned(was, service, view),
+        policies=_learned(was, service, views),
     )
 
 
@@ -78,13 +90,15 @@ def _carried_at_most(service: Service, evidence: ServiceEvidence) -> float:
     return evidence.ceiling * max((d.capacity_per_replica for d in service.deployments), default=0.0)
 
 
-def _learned(was: ServiceMemory, service: Service, view: View) -> Mapping[str, Mapping[str, Any]]:
+def _learned(
+    was: ServiceMemory, service: Service, views: Mapping[str, View]
+) -> Mapping[str, Mapping[str, Any]]:
     learned: dict[str, Mapping[str, Any]] | None = None
     for named in service.learning:
         state = was.policies.get(named.name, {})
         try:
-            new = named.policy.remember(state, with_state(view, state) if state else view)
-            if new == state or len(json.dumps(new, allow_nan=False)) > STATE_BYTES_MAX:
+            new = named.policy.remember(state, views[named.name])
+            if new == state or len(_JSON.encode(new)) > STATE_BYTES_MAX:
                 continue
         except Exception:  # noqa: BLE001, S112 - another's code; what it knew before stays
             continue

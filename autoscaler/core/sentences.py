@@ -16,7 +16,7 @@ from autoscaler.core.model import (
 )
 from autoscaler.core.money import usd
 from autoscaler.core.need import Voice
-from autoscaler.core.start_up import start_up_s
+from autoscaler.core.start_up import start_up_times_s
 
 
 def decisions_of(case: Case) -> list[Decision]:
@@ -360,6 +360,7 @@ def _site_evidence(site: Site) -> DeploymentEvidence:
     memory = site.memory
     limits = site.limits
     per_replica = site.price.micro_usd
+    p50_s, p90_s = start_up_times_s(site.deployment, memory)
     return DeploymentEvidence(
         replicas_set=site.now if memory is not None else None,
         replicas_ready=memory.ready if memory is not None else None,
@@ -372,8 +373,8 @@ def _site_evidence(site: Site) -> DeploymentEvidence:
         price_usd_per_gpu_hour=site.price.usd_per_gpu_hour,
         price_age_s=site.price.age_s,
         usd_per_replica_hour=usd(per_replica) if per_replica is not None else None,
-        start_up_p50_s=start_up_s(site.deployment, memory, 0.5),
-        start_up_p90_s=start_up_s(site.deployment, memory, 0.9),
+        start_up_p50_s=p50_s,
+        start_up_p90_s=p90_s,
         obstacle=site.obstacle or (site.reason or None),
         steps=tuple(site.steps) if site.steps else _NO_STEPS,
         replicas_asked=site.asked if site.asked != site.now else None,

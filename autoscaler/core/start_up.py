@@ -16,8 +16,11 @@ def quantile(samples: Sequence[float], share: float) -> float:
     """
     if not samples:
         raise ValueError("a quantile needs at least one sample")
-    rank = max(1, math.ceil(share * len(samples) - 1e-9))
-    return sorted(samples)[rank - 1]
+    return _ranked(sorted(samples), share)
+
+
+def _ranked(ordered: Sequence[float], share: float) -> float:
+    return ordered[max(1, math.ceil(share * len(ordered) - 1e-9)) - 1]
 
 
 def start_up_s(deployment: Deployment, memory: DeploymentMemory | None, share: float) -> float:
@@ -32,6 +35,14 @@ def start_up_s(deployment: Deployment, memory: DeploymentMemory | None, share: f
         return quantile(memory.start_ups_s, share)
     measured = memory.last.start_up_p50_s if share <= 0.5 else memory.last.start_up_p90_s
     return deployment.start_up_s if measured is None else measured
+
+
+def start_up_times_s(deployment: Deployment, memory: DeploymentMemory | None) -> tuple[float, float]:
+    """The median start-up time and the 90th percentile, as :func:`start_up_s` gives each."""
+    if memory is None or len(memory.start_ups_s) < SAMPLES_MIN:
+        return start_up_s(deployment, memory, 0.5), start_up_s(deployment, memory, 0.9)
+    ordered = sorted(memory.start_ups_s)
+    return _ranked(ordered, 0.5), _ranked(ordered, 0.9)
 
 
 def deadline_s(deployment: Deployment, memory: DeploymentMemory | None, interval_s: float) -> float:

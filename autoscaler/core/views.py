@@ -12,7 +12,7 @@ from autoscaler.core.model import Absence, Phase, Reading, Sample, Snapshot
 from autoscaler.core.money import ReplicaPrice, replica_price
 from autoscaler.core.need import Voice
 from autoscaler.core.proposals import DeploymentView, Preference, Proposal, View
-from autoscaler.core.start_up import start_up_s
+from autoscaler.core.start_up import start_up_times_s
 
 PROPOSALS_MAX: Final = 1000
 """More opinions than this from one policy are a defect of it."""
@@ -82,8 +82,8 @@ def view_of(
             )
         )
         ready = _add_ready(ready, was)
-        p50_s = max(p50_s, start_up_s(deployment, was, 0.5))
-        p90_s = max(p90_s, start_up_s(deployment, was, 0.9))
+        times_s = start_up_times_s(deployment, was)
+        p50_s, p90_s = max(p50_s, times_s[0]), max(p90_s, times_s[1])
     return View(
         service=service.name,
         at=snapshot.at,
@@ -109,14 +109,42 @@ def _add_ready(total: int | None, was: DeploymentMemory | None) -> int | None:
     return total + was.ready
 
 
-def voices_of(service: Service, view: View, known: ServiceMemory) -> tuple[Voice, ...]:
-    """What every policy says. A policy that breaks is blind, by name, and hurts no other."""
+def own_views(service: Service, view: View, known: ServiceMemory) -> Mapping[str, View]:
+    """The view as each policy sees it, by its name: with its own learned state and measurement."""
+    return {named.name: _own_view(named, view, known) for named in service.policies}
+
+
+def _own_view(named: NamedPolicy, view: View, known: ServiceMemory) -> View:
+    try:
+        measured = named.policy.measure(view)
+    except Exception:  # noqa: BLE001 - another's code; it measures again when asked, and fails there by name
+        measured = None
+    state = known.policies.get(named.name)
+    if not state and measured is None:
+        return view
+    return View(
+        service=view.service,
+        at=view.at,
+        signals=view.signals,
+        missing=view.missing,
+        exists_at_zero=view.exists_at_zero,
+        history=view.history,
+        deployments=view.deployments,
+        replicas_ready=view.replicas_ready,
+        start_up_p50_s=view.start_up_p50_s,
+        start_up_p90_s=view.start_up_p90_s,
+        state=state or view.state,
+        measured=measured,
+    )
+
+
+def voices_of(service: Service, views: Mapping[str, View]) -> tuple[Voice, ...]:
+    """What every policy says of its own view. One that breaks is blind, by name, and hurts no other."""
     voices: list[Voice] = []
     for named in service.policies:
         policy = named.policy
-        state = known.policies.get(named.name)
         try:
-            proposals = policy.propose(with_state(view, state) if state else view)
+            proposals = policy.propose(views[named.name])
             _check(proposals)
         except Exception as error:  # noqa: BLE001 - another's code; its failure is one more absence
             proposals = (Proposal(f"policy {named.name} failed: {type(error).__name__}", blind=True),)
@@ -155,23 +183,6 @@ def _check_counts(*counts: int | None) -> None:
     for count in counts:
         if count is not None and (not isinstance(count, int) or count < 0):
             raise ValueError(f"{count} is no count of replicas")
-
-
-def with_state(view: View, state: Mapping[str, object]) -> View:
-    """The view with a policy's own learned state in it."""
-    return View(
-        service=view.service,
-        at=view.at,
-        signals=view.signals,
-        missing=view.missing,
-        exists_at_zero=view.exists_at_zero,
-        history=view.history,
-        deployments=view.deployments,
-        replicas_ready=view.replicas_ready,
-        start_up_p50_s=view.start_up_p50_s,
-        start_up_p90_s=view.start_up_p90_s,
-        state=state,
-    )
 
 
 def preference_of(service: Service, view: View) -> Preference:

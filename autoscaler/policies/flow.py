@@ -74,7 +74,7 @@ def mean(samples: Sequence[Sample]) -> float | None:
     span_s = samples[-1].at - samples[0].at
     if span_s <= 0.0:
         return samples[-1].value
-    area = sum((a.value + b.value) / 2 * (b.at - a.at) for a, b in pairwise(samples))
+    area = sum([(a.value + b.value) / 2 * (b.at - a.at) for a, b in pairwise(samples)])
     return area / span_s
 
 

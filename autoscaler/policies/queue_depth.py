@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Annotated, Any, ClassVar, Final
@@ -43,6 +43,17 @@ class Sight:
     def nothing_known(self) -> bool:
         """No signal has a value, and at least one should have one."""
         return bool(self.missing) and len(self.values) == len(self.excused)
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What the last minute's samples say, and which samples those are."""
+
+    signals: Mapping[str, Sample]
+    history: Mapping[str, tuple[Sample, ...]]
+    arrivals_per_s: float | None
+    service_s: float | None  # by Little's law; None when nothing ran or started
+    running_rise: float  # how many more run than at its start
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +102,10 @@ class QueueDepth(Policy, kind="queue_depth", demand=True):
         """
         return self._plays_roles and (self.service_s is not None or STARTED in signals)
 
+    def measure(self, view: View) -> Rates | None:
+        """The rates of the counters, where the signals mean a queue and what left it."""
+        return _rates(view) if self._plays_roles else None
+
     def propose(self, view: View) -> tuple[Proposal, ...]:
         """One proposal for the whole service: what the known signals want, blind if one is missing."""
         sight = self._look(view)
@@ -113,9 +128,11 @@ class QueueDepth(Policy, kind="queue_depth", demand=True):
 
     def remember(self, state: Mapping[str, Any], view: View) -> Mapping[str, Any]:
         """The service time last measured: ``{"v": 1, "service_s": 30.0}``, or nothing yet."""
-        known_s = _remembered(state)
-        measured_s = self._measured_s(view, known_s) if self._plays_roles else None
-        service_s = measured_s if measured_s is not None else known_s
+        service_s = _remembered(state)
+        rates = _rates_of(view) if self._plays_roles else None
+        if rates is not None and rates.service_s is not None:
+            known_s = service_s if service_s is not None else self.service_s
+            service_s = _corrected(rates.service_s, known_s, rates.running_rise)
         return {} if service_s is None else {"v": STATE_VERSION, "service_s": service_s}
 
     # --- what is seen ---------------------------------------------------------------------------
@@ -147,51 +164,35 @@ class QueueDepth(Policy, kind="queue_depth", demand=True):
         """None where the service time is not known, or nothing is: the plain sum speaks then."""
         if not self._plays_roles:
             return None
-        service_s = self._service_s(view)
+        rates = _rates_of(view)
+        service_s = self._service_s(view, rates)
         if service_s is None:
             return None
-        others = sum(value for name, value in sight.values.items() if name not in (QUEUED, RUNNING))
-        arrivals_per_s = counter_rate(recent(view, ARRIVED))
+        others = sum([value for name, value in sight.values.items() if name not in (QUEUED, RUNNING)])
+        arrivals_per_s = rates.arrivals_per_s
         if arrivals_per_s is not None:
             return Flow(service_s, arrivals_per_s, _tidy(arrivals_per_s * service_s + others))
         if sight.nothing_known:
             return None
         return Flow(service_s, None, _tidy(_load_by_growth(view, sight, service_s) + others))
 
-    def _service_s(self, view: View) -> float | None:
+    def _service_s(self, view: View, rates: Rates) -> float | None:
         remembered_s = _remembered(view.state)
-        measured_s = self._measured_s(view, remembered_s)
-        if measured_s is not None:
-            return measured_s
-        return remembered_s if remembered_s is not None else self.service_s
-
-    def _measured_s(self, view: View, remembered_s: float | None) -> float | None:
-        """Mean running over the rate of starts, by Little's law; None when nothing ran or started."""
-        started = recent(view, STARTED)
-        if len(started) < 2:
-            return None
-        running = recent(view, RUNNING)
-        if len(running) < 2:
-            return None
-        both_from = max(started[0].at, running[0].at)
-        starts_per_s = counter_rate(since(started, both_from))
-        busy = mean(since(running, both_from))
-        if not starts_per_s or not busy or not isfinite(busy / starts_per_s):
-            return None
-        measured_s = _tidy(min(max(busy / starts_per_s, SERVICE_S_MIN), SERVICE_S_MAX))
         known_s = remembered_s if remembered_s is not None else self.service_s
-        return _corrected(measured_s, known_s, running)
+        return (
+            known_s if rates.service_s is None else _corrected(rates.service_s, known_s, rates.running_rise)
+        )
 
     # --- what is wanted -------------------------------------------------------------------------
 
     def _want_of_flow(self, view: View, sight: Sight, flow: Flow) -> tuple[float, str]:
         queued = sight.values.get(QUEUED, 0.0)
-        busy = total(value for name, value in sight.values.items() if name != QUEUED)
+        busy = total([value for name, value in sight.values.items() if name != QUEUED])
         drain_s = self.drain_within_s if self.drain_within_s is not None else view.start_up_p90_s
         # One request occupies one unit for its service time: more than one each drains nothing sooner.
         for_queue = queued * flow.service_s / drain_s if drain_s > flow.service_s else queued
         steady = quotient(flow.load, self.target_utilisation)
-        draining = _tidy(flow.load + for_queue)
+        draining = _tidy(flow.load + for_queue) if for_queue else flow.load
         # What is in use stays: a load that fell does not end the requests that run.
         want = max(steady, draining, busy)
         waiting = f" and {_number(queued)} queued" if queued else ""
@@ -234,6 +235,34 @@ class QueueDepth(Policy, kind="queue_depth", demand=True):
         return f"{trouble}; what is known wants {_number(want)} of capacity at {self._target}"
 
 
+def _rates_of(view: View) -> Rates:
+    """As they were measured for this view already, or measured now."""
+    known = view.measured
+    # Who calls us with samples of his own making gets the rates of those.
+    if isinstance(known, Rates) and known.signals is view.signals and known.history is view.history:
+        return known
+    return _rates(view)
+
+
+def _rates(view: View) -> Rates:
+    arrivals_per_s = counter_rate(recent(view, ARRIVED))
+    started, running = recent(view, STARTED), recent(view, RUNNING)
+    service_s, running_rise = None, 0.0
+    if len(started) > 1 and len(running) > 1:
+        service_s, running_rise = _measured_s(started, running), running[-1].value - running[0].value
+    return Rates(view.signals, view.history, arrivals_per_s, service_s, running_rise)
+
+
+def _measured_s(started: Sequence[Sample], running: Sequence[Sample]) -> float | None:
+    """Mean running over the rate of starts, by Little's law; None when nothing ran or started."""
+    both_from = max(started[0].at, running[0].at)
+    starts_per_s = counter_rate(since(started, both_from))
+    busy = mean(since(running, both_from))
+    if not starts_per_s or not busy or not isfinite(busy / starts_per_s):
+        return None
+    return _tidy(min(max(busy / starts_per_s, SERVICE_S_MIN), SERVICE_S_MAX))
+
+
 def _load_by_growth(view: View, sight: Sight, service_s: float) -> float:
     """Load without a counter of arrivals: what runs, and what piles up per second times its service time."""
     # Over one service time (as far as history allows) the sum is exact while replicas take a part of the
@@ -243,7 +272,7 @@ def _load_by_growth(view: View, sight: Sight, service_s: float) -> float:
     return max(0.0, sight.values.get(RUNNING, 0.0) + piles_up_per_s * service_s)
 
 
-def _corrected(measured_s: float, known_s: float | None, running: tuple[Sample, ...]) -> float:
+def _corrected(measured_s: float, known_s: float | None, running_rise: float) -> float:
     """What a measured service time does to the known one.
 
     While more and more run, most have not spent their time yet and the measured one is too low; while
@@ -251,10 +280,9 @@ def _corrected(measured_s: float, known_s: float | None, running: tuple[Sample, 
     """
     if known_s is None:
         return measured_s
-    rise = running[-1].value - running[0].value
-    if rise > 0.0:
+    if running_rise > 0.0:
         return max(measured_s, known_s)
-    return min(measured_s, known_s) if rise < 0.0 else measured_s
+    return min(measured_s, known_s) if running_rise < 0.0 else measured_s
 
 
 def _remembered(state: Mapping[str, Any]) -> float | None:
