@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import heapq
 import math
 from array import array
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from heapq import heapify, heappop, heappush, heapreplace
+from itertools import chain, repeat
+from typing import Final, NamedTuple, TypeAlias
 
 from autoscaler.world.plant import DeploymentSpec, Replica, Work, World
+from autoscaler.world.seating import Seat, Seating
 from autoscaler.world.waits import Waits
 
 
@@ -45,20 +47,9 @@ class WaitReport:
     p99_s: float | None
 
 
-class _Seat:
-    """A replica's place in the gateway. Not a dataclass: it is on the fast path."""
-
-    __slots__ = ("bit", "busy_s", "done", "places", "replica", "running", "speed", "taking")
-
-    def __init__(self, replica: Replica, bit: int, places: int, speed: float) -> None:
-        self.replica = replica
-        self.bit = bit
-        self.places = places
-        self.speed = speed
-        self.running = 0
-        self.done = 0
-        self.busy_s = 0.0
-        self.taking = True  # False: draining
+_Asked: TypeAlias = tuple[float, float]  # a request as it travels: ``at`` and ``service_s``
+_End: TypeAlias = tuple[float, int, Seat, _Asked]  # when it ends, its turn, where, and what
+_NEVER: Final[_Asked] = (math.inf, 0.0)
 
 
 class Gateway:
@@ -78,7 +69,7 @@ class Gateway:
         service: str,
         deployment_ids: Iterable[str],
         *,
-        arrivals: Iterable[list[Request]] = (),
+        arrivals: Iterable[Iterable[tuple[float, float]]] = (),
         promise_wait_s: float = 10.0,
         record_s: array[float] | None = None,
     ) -> None:
@@ -87,24 +78,16 @@ class Gateway:
         self.promise_wait_s = promise_wait_s
         self.waits = Waits()
         self._world = world
-        self._batches: Iterator[list[Request]] = iter(arrivals)
-        self._batch: list[Request] = []
-        self._taken = 0  # of the batch
+        self._coming = chain.from_iterable(chain(arrivals, repeat((_NEVER,))))
+        self._held: tuple[_Asked, ...] = ()  # taken from those, and not arrived yet
         self._record_s = record_s
-        self._queue: deque[Request] = deque()
-        self._again: deque[Request] = deque()  # from crashed replicas; ahead of the queue
-        self._ends: list[tuple[float, int, _Seat, Request]] = []
-        self._turn = 0
-        self._seats: dict[Replica, _Seat] = {}
-        self._bits_used = 0
-        self._seat_at: dict[int, _Seat] = {}  # by bit
-        # Seats with a free place, as bits, by how many requests they run; and which levels have any.
-        self._level: list[int] = []
-        self._levels_used = 0
-        self._arrived = 0
-        self._started = 0
+        self._queue: deque[_Asked] = deque()
+        self._again: deque[_Asked] = deque()  # from crashed replicas; ahead of the queue
+        self._ends: list[_End] = []  # a heap of what runs
+        self._seating = Seating()
+        self._turn = 0  # requests put on a replica; ends at one instant come in this order
+        self._restarted = 0  # of these, after a crash
         self._late = 0
-        self._finished = 0
         self._done: dict[str, int] = dict.fromkeys(self.deployment_ids, 0)  # on replicas that are gone
         self._busy_s: dict[str, float] = dict.fromkeys(self.deployment_ids, 0.0)
         self._ran_until = world.now
@@ -115,20 +98,21 @@ class Gateway:
     @property
     def counters(self) -> Counters:
         """The counters at ``world.now``."""
+        running, started = len(self._ends), self._turn - self._restarted
         return Counters(
             queued=len(self._queue) + len(self._again),
-            running=len(self._ends),
-            arrived_total=self._arrived,
-            started_total=self._started,
+            running=running,
+            arrived_total=started + len(self._queue),
+            started_total=started,
             late_total=self._late,
-            finished_total=self._finished,
+            finished_total=started - len(self._again) - running,
         )
 
     def report(self) -> WaitReport:
         """Waits of everybody who has arrived until ``world.now``."""
         waits, late = self.waits.copy(), self._late
-        for request in self._queue:
-            age_s = self._world.now - request.at
+        for at, _ in self._queue:
+            age_s = self._world.now - at
             waits.add(age_s)
             late += age_s > self.promise_wait_s
         requests = waits.count
@@ -144,45 +128,35 @@ class Gateway:
     def offer(self, request: Request) -> None:
         """One request by hand, apart from ``arrivals``; the world advances to it."""
         self._world.advance(request.at)
-        self._arrive(Request(max(request.at, self._ran_until), request.service_s))
+        at = max(request.at, self._ran_until)
+        self._queue.append((at, request.service_s))
+        if self._seating.free:
+            self._begin_next(at)
+        self.run_until(at)
 
     # --- what the world tells it ----------------------------------------------------------------
 
     def run_until(self, until: float) -> None:
         """Carry all traffic up to and including this instant."""
-        ends, finish, arrive = self._ends, self._finish, self._arrive
-        while True:
-            coming = self._next_arrival_at()
-            arrives = coming <= until
-            limit = coming if arrives else until
-            while ends and ends[0][0] <= limit:
-                end, _, seat, request = heapq.heappop(ends)
-                finish(seat, end, request)
-            if not arrives:
-                break
-            request = self._batch[self._taken]
-            self._taken += 1
-            arrive(request)
         self._ran_until = max(until, self._ran_until)
+        if self._held and self._held[0][0] > until and not (self._ends and self._ends[0][0] <= until):
+            return  # nothing is due, as in most ticks of a quiet service
+        while (drained := self._carry(until)) is not None:
+            seat, at = drained
+            self._forget(seat)
+            self._world.release(seat.replica, at)
 
     def join(self, replica: Replica, spec: DeploymentSpec, at: float) -> None:
         """The replica serves from now; it takes from the queue at once."""
-        bit = ~self._bits_used & (self._bits_used + 1)  # the lowest that is free
-        seat = _Seat(replica, bit, spec.concurrency, spec.speed)
-        self._bits_used |= bit
-        self._seats[replica] = self._seat_at[bit] = seat
-        while len(self._level) < spec.concurrency:
-            self._level.append(0)
-        self._open(seat)
+        seat = self._seating.open(replica, spec.concurrency, spec.speed)
         while (self._again or self._queue) and seat.running < seat.places:
-            self._occupy(seat)
-            self._begin_next(seat, at)
+            self._begin_next(at)
 
     def leave(self, replica: Replica, at: float) -> bool:
         """The replica takes nothing new. True: it runs nothing and is gone."""
         del at  # the world has run us up to it
-        seat = self._seats[replica]
-        self._close(seat)
+        seat = self._seating.of[replica]
+        self._seating.close(seat)
         if seat.running == 0:
             self._forget(seat)
             return True
@@ -190,21 +164,19 @@ class Gateway:
 
     def crash(self, replica: Replica, at: float) -> None:
         """The replica is dead; what it ran goes back to the front, oldest first."""
-        seat = self._seats[replica]
-        self._close(seat)
+        seat = self._seating.of[replica]
+        self._seating.close(seat)
         self._forget(seat)
         lost = [entry[3] for entry in self._ends if entry[2] is seat]
         self._ends[:] = [entry for entry in self._ends if entry[2] is not seat]
-        heapq.heapify(self._ends)
+        heapify(self._ends)
         self._again = deque(sorted([*self._again, *lost]))
-        while self._again and self._levels_used:
-            seat = self._idlest()
-            self._occupy(seat)
-            self._begin_next(seat, at)
+        while self._again and self._seating.free:
+            self._begin_next(at)
 
     def work(self, deployment_id: str) -> Work:
         """What this deployment's replicas run, and have run until now."""
-        seats = [seat for seat in self._seats.values() if seat.replica.deployment_id == deployment_id]
+        seats = [seat for seat in self._seating.of.values() if seat.replica.deployment_id == deployment_id]
         return Work(
             running=sum(seat.running for seat in seats),
             finished_total=self._done[deployment_id] + sum(seat.done for seat in seats),
@@ -213,93 +185,87 @@ class Gateway:
 
     # --- inside ---------------------------------------------------------------------------------
 
-    def _next_arrival_at(self) -> float:
-        while self._taken == len(self._batch):
-            batch = next(self._batches, None)
-            if batch is None:
-                return math.inf
-            self._batch, self._taken = batch, 0
-        return self._batch[self._taken].at
+    def _carry(self, until: float) -> tuple[Seat, float] | None:
+        """Carry traffic up to this instant, or until a draining seat has run its last: that seat, and when.
 
-    def _arrive(self, request: Request) -> None:
-        self._arrived += 1
-        if not self._levels_used:
-            self._queue.append(request)
-            return
-        seat = self._idlest()
-        self._occupy(seat)
-        self._started += 1
-        self.waits.zeros += 1
-        if self._record_s is not None:
-            self._record_s.append(0.0)
-        self._turn += 1
-        at = request.at
-        heapq.heappush(self._ends, (at + request.service_s / seat.speed, self._turn, seat, request))
+        This loop is what a simulation's time goes into: per request it calls the heap twice and nothing
+        else. What it changes of the gateway's and the seating's is in local names meanwhile.
+        """
+        ends, queue, again, seating = self._ends, self._queue, self._again, self._seating
+        free, seat_at, mask = seating.free, seating.at, seating.width - 1
+        turn, late, promise_wait_s = self._turn, self._late, self.promise_wait_s
+        recording, waited = self._record_s is not None, list[float]()
+        drained: tuple[Seat, float] | None = None
+        restarted = 0
+        request = _NEVER
+        for request in chain(self._held, self._coming):
+            at, service_s = request
+            limit = at if at < until else until
+            while ends and ends[0][0] <= limit:
+                end, _, seat, ended = ends[0]
+                seat.done += 1
+                seat.busy_s += ended[1] / seat.speed
+                if seat.taking and (again or queue):
+                    # The place goes on to the next in the queue: all others are full.
+                    if again:
+                        begun = again.popleft()
+                        restarted += 1
+                    else:
+                        begun = queue.popleft()
+                        wait_s = end - begun[0]
+                        late += wait_s > promise_wait_s
+                        waited.append(wait_s)
+                    turn += 1
+                    heapreplace(ends, (end + begun[1] / seat.speed, turn, seat, begun))
+                    continue
+                heappop(ends)
+                seat.running = running = seat.running - 1
+                free ^= seat.flips[running]
+                if not running and not seat.taking:
+                    drained = seat, end
+                    break
+            if at > until or drained:
+                break
+            if free:
+                seat = seat_at[((free & -free).bit_length() - 1) & mask]
+                running = seat.running
+                free ^= seat.flips[running]
+                seat.running = running + 1
+                turn += 1
+                heappush(ends, (at + service_s / seat.speed, turn, seat, request))
+                if recording:
+                    waited.append(0.0)
+            else:
+                queue.append(request)
+        self._held = (request,)
+        seating.free = free
+        # Without a record, ``waited`` has only those that came from the queue.
+        self.waits.zeros += turn - self._turn - restarted - len(waited)
+        if waited:
+            self.waits.add_all(waited)
+            if self._record_s is not None:
+                self._record_s.extend(waited)
+        self._turn, self._restarted, self._late = turn, self._restarted + restarted, late
+        return drained
 
-    def _finish(self, seat: _Seat, at: float, request: Request) -> None:
-        self._finished += 1
-        seat.done += 1
-        seat.busy_s += request.service_s / seat.speed
-        if not seat.taking:
-            seat.running -= 1
-            if seat.running == 0:
-                self._forget(seat)
-                self._world.release(seat.replica, at)
-        elif self._queue or self._again:
-            self._begin_next(seat, at)  # the place goes on to the next: all others are full
-        else:
-            self._vacate(seat)
-
-    def _begin_next(self, seat: _Seat, at: float) -> None:
-        """The first in the queue runs on a place that is counted as occupied already."""
+    def _begin_next(self, at: float) -> None:
+        """The first that waits runs on the idlest seat."""
+        seat = self._seating.idlest()
+        self._seating.occupy(seat)
         if self._again:
             request = self._again.popleft()
+            self._restarted += 1
         else:
             request = self._queue.popleft()
-            wait_s = at - request.at
-            self._started += 1
+            wait_s = at - request[0]
             self._late += wait_s > self.promise_wait_s
             self.waits.add(wait_s)
             if self._record_s is not None:
                 self._record_s.append(wait_s)
         self._turn += 1
-        heapq.heappush(self._ends, (at + request.service_s / seat.speed, self._turn, seat, request))
+        heappush(self._ends, (at + request[1] / seat.speed, self._turn, seat, request))
 
-    def _idlest(self) -> _Seat:
-        levels = self._levels_used
-        bits = self._level[(levels & -levels).bit_length() - 1]
-        return self._seat_at[bits & -bits]
-
-    def _open(self, seat: _Seat) -> None:
-        self._level[seat.running] |= seat.bit
-        self._levels_used |= 1 << seat.running
-
-    def _close(self, seat: _Seat) -> None:
-        seat.taking = False
-        if seat.running < seat.places:
-            self._drop_from_level(seat)
-
-    def _drop_from_level(self, seat: _Seat) -> None:
-        left = self._level[seat.running] ^ seat.bit
-        self._level[seat.running] = left
-        if not left:
-            self._levels_used ^= 1 << seat.running
-
-    def _occupy(self, seat: _Seat) -> None:
-        self._drop_from_level(seat)
-        seat.running += 1
-        if seat.running < seat.places:
-            self._open(seat)
-
-    def _vacate(self, seat: _Seat) -> None:
-        if seat.running < seat.places:
-            self._drop_from_level(seat)
-        seat.running -= 1
-        self._open(seat)
-
-    def _forget(self, seat: _Seat) -> None:
+    def _forget(self, seat: Seat) -> None:
         self._done[seat.replica.deployment_id] += seat.done
         self._busy_s[seat.replica.deployment_id] += seat.busy_s
-        self._bits_used ^= seat.bit
-        del self._seat_at[seat.bit]
-        del self._seats[seat.replica]
+        self._seating.forget(seat)

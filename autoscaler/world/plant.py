@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from autoscaler.world.chance import stream
 from autoscaler.world.start_up import StartUp
@@ -72,9 +72,9 @@ class Replica:
     state: ReplicaState = ReplicaState.STARTING
 
 
-@dataclass(frozen=True, slots=True)
-class DeploymentStatus:
-    """A deployment now. ``ready + starting == replicas_set``, always."""
+class DeploymentStatus(NamedTuple):
+    """A deployment now. ``ready + starting == replicas_set``, always. A tuple, because one is made for every
+    deployment in every tick."""
 
     replicas_set: int
     ready: int
@@ -137,6 +137,8 @@ class _Plant:
     spec: DeploymentSpec
     chance: random.Random
     alive: list[Replica] = field(default_factory=list)
+    starting: int = 0
+    ready: int = 0
     numbers: itertools.count[int] = field(default_factory=itertools.count)
     settled_at: float = 0.0
     billed_replica_s: float = 0.0
@@ -153,20 +155,32 @@ class _Plant:
         self.billed_usd += replica_s * self.spec.gpus_per_replica * self.usd_per_gpu_hour / 3600
         self.settled_at = max(self.settled_at, now)
 
+    def birth(self) -> Replica:
+        replica = Replica(self.spec.id, next(self.numbers))
+        self.alive.append(replica)
+        self.starting += 1
+        return replica
+
+    def turn(self, replica: Replica, state: ReplicaState) -> None:
+        """Every change of state goes through here, so that the counts are always right."""
+        self.starting += (state is ReplicaState.STARTING) - (replica.state is ReplicaState.STARTING)
+        self.ready += (state is ReplicaState.READY) - (replica.state is ReplicaState.READY)
+        replica.state = state
+        if state is ReplicaState.GONE:
+            self.alive.remove(replica)
+
     def having(self, state: ReplicaState) -> list[Replica]:
         return [replica for replica in self.alive if replica.state is state]
 
     def status(self) -> DeploymentStatus:
-        starting = len(self.having(ReplicaState.STARTING))
-        ready = len(self.having(ReplicaState.READY))
         return DeploymentStatus(
-            replicas_set=starting + ready,
-            ready=ready,
-            starting=starting,
-            draining=len(self.alive) - starting - ready,
-            billed_replica_s=self.billed_replica_s,
-            billed_usd=self.billed_usd,
-            start_ups_failed=self.start_ups_failed,
+            self.starting + self.ready,
+            self.ready,
+            self.starting,
+            len(self.alive) - self.starting - self.ready,
+            self.billed_replica_s,
+            self.billed_usd,
+            self.start_ups_failed,
         )
 
 
@@ -189,6 +203,7 @@ class World:
         self._listeners: list[Callable[[WorldEvent], None]] = []
         self._traffic: list[Traffic] = []
         self._traffic_of: dict[str, Traffic] = {}
+        self._stirred = False  # traffic may have something to do at ``now`` that it has not done
 
     # --- what there is --------------------------------------------------------------------------
 
@@ -257,6 +272,7 @@ class World:
             if id_ in self._traffic_of:
                 raise ValueError(f"deployment {id_!r} has a gateway already")
         self._traffic.append(traffic)
+        self._stirred = True
         for id_ in deployment_ids:
             self._traffic_of[id_] = traffic
             for replica in self._plants[id_].having(ReplicaState.READY):
@@ -278,12 +294,11 @@ class World:
         self._plants[spec.id] = plant
         self._tell("added", plant)
         for _ in range(spec.initial_replicas):
-            replica = Replica(spec.id, next(plant.numbers))
-            plant.alive.append(replica)
+            replica = plant.birth()
             if start:
                 self._start(plant, replica)
             else:
-                replica.state = ReplicaState.READY
+                plant.turn(replica, ReplicaState.READY)
         self.advance(self.now)
 
     def remove(self, deployment_id: str, now: float) -> None:
@@ -308,9 +323,7 @@ class World:
         self._take_gpus(plant.spec, added)
         plant.settle(self.now)
         for _ in range(added):
-            replica = Replica(deployment_id, next(plant.numbers))
-            plant.alive.append(replica)
-            self._start(plant, replica)
+            self._start(plant, plant.birth())
         for replica in [*reversed(starting), *reversed(ready)][: max(0, -added)]:
             self._take_away(plant, replica)
         if added:
@@ -326,6 +339,7 @@ class World:
             return False
         if (traffic := self._traffic_of.get(deployment_id)) is not None:
             traffic.crash(replica, self.now)
+            self._stirred = True
         self._start(plant, replica, "killed")
         self.advance(self.now)
         return True
@@ -353,8 +367,7 @@ class World:
         """A draining replica has finished its last request; billing ends. Called by gateways."""
         plant = self._plants[replica.deployment_id]
         plant.settle(at)
-        plant.alive.remove(replica)
-        replica.state = ReplicaState.GONE
+        plant.turn(replica, ReplicaState.GONE)
         self._tell("released", plant, replica, at)
 
     def advance(self, now: float) -> None:
@@ -380,7 +393,8 @@ class World:
                 self._end_start_up(replica)
             elif replica.state is ReplicaState.DRAINING:
                 self.release(replica, at)
-        self._carry(now)
+        if now > self.now or self._stirred:
+            self._carry(now)
 
     def _plant(self, deployment_id: str) -> _Plant:
         plant = self._plants.get(deployment_id)
@@ -398,9 +412,10 @@ class World:
         for traffic in self._traffic:
             traffic.run_until(until)
         self.now = until
+        self._stirred = False
 
     def _start(self, plant: _Plant, replica: Replica, kind: str = "requested") -> None:
-        replica.state = ReplicaState.STARTING
+        plant.turn(replica, ReplicaState.STARTING)
         self._wake(replica, self.now + plant.spec.start_up.draw_s(plant.chance))
         self._tell(kind, plant, replica)
 
@@ -412,16 +427,17 @@ class World:
             self._start(plant, replica, "start_up_failed")
             return
         plant.start_ups_failed = 0
-        replica.state = ReplicaState.READY
+        plant.turn(replica, ReplicaState.READY)
         if (traffic := self._traffic_of.get(replica.deployment_id)) is not None:
             traffic.join(replica, plant.spec, self.now)
+            self._stirred = True
         self._tell("ready", plant, replica)
 
     def _take_away(self, plant: _Plant, replica: Replica) -> None:
         if replica.state is ReplicaState.STARTING:
             self.release(replica, self.now)
             return
-        replica.state = ReplicaState.DRAINING
+        plant.turn(replica, ReplicaState.DRAINING)
         self._tell("draining", plant, replica)
         traffic = self._traffic_of.get(replica.deployment_id)
         if traffic is None:

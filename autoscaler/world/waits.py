@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from typing import Final
 
 _PER_E: Final = 100.0  # bins per factor e: a bin is 1 % wide
@@ -22,6 +23,12 @@ class Waits:
             self.zeros += 1
         else:
             self.bins[math.floor(math.log(wait_s) * _PER_E)] += 1
+
+    def add_all(self, waits_s: Sequence[float]) -> None:
+        """So many more."""
+        waited = [math.floor(math.log(wait_s) * _PER_E) for wait_s in waits_s if wait_s > 0]
+        self.zeros += len(waits_s) - len(waited)
+        self.bins.update(waited)
 
     def copy(self) -> Waits:
         """An independent copy, to which open waits can be added."""

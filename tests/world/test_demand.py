@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import statistics
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autoscaler.world.chance import stream
 from autoscaler.world.default_day import day_rows
 from autoscaler.world.demand import arrivals, scale_to_work
-from autoscaler.world.service_time import MeanServiceTime, TokenServiceTime
+from autoscaler.world.service_time import MeanServiceTime, TokenServiceTime, lognormal
 from autoscaler.world.trace import Row, TraceError, read_trace
 
 GOOD = "t_s,requests,prompt_tokens,output_tokens\r\n0,3,300,30\r\n60,0,,\r\n120,5,500,50\r\n"
@@ -100,7 +102,7 @@ ROWS = [Row(0, 60, 600), Row(60, 60, 0), Row(120, 60, 6000)]
 def test_arrivals_are_poisson_inside_their_row_in_order_and_scaled() -> None:
     service = MeanServiceTime(8.0, 1.0)
     requests = [one for batch in arrivals(ROWS, service, seed=4, scale=2.0, starts_at=1e9) for one in batch]
-    times = [one.at - 1e9 for one in requests]
+    times = [at - 1e9 for at, _ in requests]
 
     assert times == sorted(times)
     assert not any(60 <= t < 120 for t in times)
@@ -115,10 +117,24 @@ def test_arrivals_are_poisson_inside_their_row_in_order_and_scaled() -> None:
 
 def test_service_times_have_the_mean_and_the_variation_asked_for() -> None:
     service = MeanServiceTime(8.0, 1.0)
-    times = [one.service_s for batch in arrivals([Row(0, 60, 100_000)], service) for one in batch]
+    times = [service_s for batch in arrivals([Row(0, 60, 100_000)], service) for _, service_s in batch]
 
     assert statistics.mean(times) == pytest.approx(8.0, rel=0.03)
     assert statistics.pstdev(times) / statistics.mean(times) == pytest.approx(1.0, rel=0.1)
+
+
+def test_what_is_drawn_is_what_the_library_draws_number_for_number() -> None:
+    service = MeanServiceTime(8.0, 0.7)
+    when, how_long = stream(4, "arrivals", "chat"), stream(4, "service", "chat")
+    mu, sigma = lognormal(8.0, 0.7)
+    expected, begin = [], 0.0
+    for row in ROWS:
+        at = begin
+        while row.requests and (at := at + when.expovariate(row.requests / 60)) < begin + 60:
+            expected.append((at, math.exp(how_long.gauss(mu, sigma))))
+        begin += 60
+
+    assert [one for batch in arrivals(ROWS, service, seed=4, name="chat") for one in batch] == expected
 
 
 def test_tokens_make_the_service_time() -> None:
@@ -130,7 +146,7 @@ def test_tokens_make_the_service_time() -> None:
 
 def test_arrivals_do_not_change_with_the_service_time_and_each_service_has_its_own() -> None:
     def times(service: MeanServiceTime, name: str = "chat") -> list[float]:
-        return [one.at for batch in arrivals(ROWS, service, seed=4, name=name) for one in batch]
+        return [at for batch in arrivals(ROWS, service, seed=4, name=name) for at, _ in batch]
 
     assert times(MeanServiceTime(8.0)) == times(MeanServiceTime(2.0, 0.5))
     assert times(MeanServiceTime(), "chat") != times(MeanServiceTime(), "code")

@@ -126,8 +126,9 @@ def cases(draw: st.DrawFn) -> tuple[list[Request], list[Scale], int, int, float]
         requests.append(Request(at, service_s))
     # Scaling happens between the quarters: its order against traffic at one instant is not at stake.
     times = sorted(draw(st.lists(st.integers(0, 300), max_size=6, unique=True)))
-    scales = [Scale(t + 0.125, draw(st.integers(0, 4))) for t in times]
-    return requests, scales, draw(st.integers(0, 3)), draw(st.integers(1, 3)), 400.0
+    # Nine replicas and more do not fit into the order of seats as it is at first.
+    scales = [Scale(t + 0.125, draw(st.integers(0, 4) | st.sampled_from([9, 20]))) for t in times]
+    return requests, scales, draw(st.integers(0, 3) | st.just(10)), draw(st.integers(1, 3)), 400.0
 
 
 @settings(max_examples=300, deadline=None)
@@ -207,9 +208,22 @@ def test_a_crash_moves_what_it_ran_to_free_places_at_once() -> None:
     assert gateway.counters.finished_total == 1
 
 
+def test_a_place_that_goes_on_to_what_a_crash_sent_back_begins_nothing_new() -> None:
+    world, gateway = a_gateway([[Request(0.0, 100.0), Request(0.0, 60.0)]], 2, 1)
+    world.kill_replica("a", 50.0)  # both places are taken, so it waits for the other one's end
+    world.set_replicas("a", 1, 50.0)
+    world.advance(60.0)
+
+    assert (gateway.counters.queued, gateway.counters.running, gateway.counters.started_total) == (0, 1, 2)
+    assert (gateway.report().requests, gateway.report().p99_s) == (2, 0.0)
+    world.advance(160.0)
+    assert gateway.counters.finished_total == 2
+
+
 def test_a_removed_replica_is_billed_until_its_last_request_ends() -> None:
-    world, _ = a_gateway([[Request(0.0, 100.0)]], 1, 4)
+    world, _ = a_gateway([[Request(0.0, 100.0), Request(0.0, 50.0)]], 1, 4)
     world.set_replicas("a", 0, 10.0)
+    world.advance(60.0)
     assert world.status("a").draining == 1
     world.advance(500.0)
     assert world.status("a").draining == 0
