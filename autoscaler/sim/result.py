@@ -74,6 +74,7 @@ class RunResult:
 
     ``kind``: our decision with a configuration, a rival, or the plan that knew the future. ``violations``
     are promises broken in this run, by number. ``notes`` are what a reader must know of this run.
+    ``usd_lower_bound``: no plan that keeps the promises can cost less; told by a run that knows it.
     """
 
     name: str
@@ -85,6 +86,7 @@ class RunResult:
     violations: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     took_s: float = 0.0  # real seconds
+    usd_lower_bound: float | None = None
 
     @property
     def requests(self) -> int:
