@@ -11,8 +11,10 @@ from heapq import heapify, heappop, heappush, heapreplace
 from itertools import chain, repeat
 from typing import Final, NamedTuple, TypeAlias
 
-from autoscaler.world.plant import DeploymentSpec, Replica, Work, World
+from autoscaler.world.deployment import DeploymentSpec, Replica
+from autoscaler.world.plant import World
 from autoscaler.world.seating import Seat, Seating
+from autoscaler.world.traffic import Work
 from autoscaler.world.waits import Waits
 
 

@@ -1,17 +1,27 @@
-"""Deployments and their replicas: asked for, starting, serving, draining, billed."""
+"""The simulated plant: deployments that are added, scaled, priced, killed and billed as time passes."""
 
 from __future__ import annotations
 
 import heapq
 import itertools
-import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import NamedTuple, Protocol
 
-from autoscaler.world.chance import stream
-from autoscaler.world.start_up import StartUp
+from autoscaler.world.deployment import DeploymentSpec, DeploymentStatus, Replica, ReplicaState, WorldEvent
+from autoscaler.world.replicas import Replicas
+from autoscaler.world.traffic import Traffic, Work
+
+__all__ = [
+    "DeploymentSpec",
+    "DeploymentStatus",
+    "OutOfStock",
+    "Replica",
+    "ReplicaState",
+    "Traffic",
+    "UnknownDeployment",
+    "Work",
+    "World",
+    "WorldEvent",
+]
 
 
 class OutOfStock(Exception):
@@ -28,162 +38,6 @@ class UnknownDeployment(LookupError):
     """No such deployment in this world."""
 
 
-class ReplicaState(StrEnum):
-    """Where a replica is in its life."""
-
-    STARTING = "starting"
-    READY = "ready"
-    DRAINING = "draining"  # removed, finishing what it runs; still billed
-    GONE = "gone"
-
-
-@dataclass(frozen=True, slots=True)
-class DeploymentSpec:
-    """What a deployment is, apart from its replica count.
-
-    ``concurrency`` is requests at once per replica. ``speed`` divides service times. ``drain_s`` is
-    how long a removed ready replica drains where no gateway carries traffic to it.
-    """
-
-    id: str
-    name: str
-    gpu_type: str
-    gpus_per_replica: int = 1
-    concurrency: int = 4
-    usd_per_gpu_hour: float = 1.0
-    start_up: StartUp = field(default_factory=lambda: StartUp(180.0, 400.0))
-    initial_replicas: int = 0  # ready at once
-    speed: float = 1.0
-    drain_s: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.gpus_per_replica < 1 or self.concurrency < 1 or self.initial_replicas < 0:
-            raise ValueError(f"deployment {self.name!r}: needs at least one GPU and one place, replicas >= 0")
-        if self.speed <= 0 or self.drain_s < 0 or self.usd_per_gpu_hour < 0:
-            raise ValueError(f"deployment {self.name!r}: needs speed > 0, drain_s and price >= 0")
-
-
-@dataclass(slots=True, eq=False)
-class Replica:
-    """One copy of the model. Changed by the world only."""
-
-    deployment_id: str
-    number: int  # counts up within its deployment
-    state: ReplicaState = ReplicaState.STARTING
-
-
-class DeploymentStatus(NamedTuple):
-    """A deployment now. ``ready + starting == replicas_set``, always. A tuple, because one is made for every
-    deployment in every tick."""
-
-    replicas_set: int
-    ready: int
-    starting: int
-    draining: int
-    billed_replica_s: float
-    billed_usd: float
-    start_ups_failed: int  # since a replica last became ready
-
-
-@dataclass(frozen=True, slots=True)
-class WorldEvent:
-    """Something that happened; ``kind`` is one of added, removed, set, requested, ready, draining,
-    released, killed, start_up_failed. ``replica`` is its number where one is meant."""
-
-    at: float
-    deployment_id: str
-    kind: str
-    replica: int | None
-    status: DeploymentStatus
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """Requests of one deployment: running now, and those that ended, with the time that these ran."""
-
-    running: int = 0
-    finished_total: int = 0
-    finished_busy_s: float = 0.0
-
-
-class Traffic(Protocol):
-    """What carries requests to replicas: told of every change, and run up to every instant."""
-
-    def run_until(self, until: float) -> None:
-        """Carry all traffic up to and including this instant."""
-        ...
-
-    def join(self, replica: Replica, spec: DeploymentSpec, at: float) -> None:
-        """The replica serves from now."""
-        ...
-
-    def leave(self, replica: Replica, at: float) -> bool:
-        """The replica takes nothing new. True: it runs nothing. False: ``release`` will be called."""
-        ...
-
-    def crash(self, replica: Replica, at: float) -> None:
-        """The replica is dead; what it ran goes back to the front of the queue."""
-        ...
-
-    def work(self, deployment_id: str) -> Work:
-        """What this deployment's replicas run, and have run until now."""
-        ...
-
-
-@dataclass(slots=True, eq=False)
-class _Plant:
-    """One deployment's replicas and its bill."""
-
-    spec: DeploymentSpec
-    chance: random.Random
-    alive: list[Replica] = field(default_factory=list)
-    starting: int = 0
-    ready: int = 0
-    numbers: itertools.count[int] = field(default_factory=itertools.count)
-    settled_at: float = 0.0
-    billed_replica_s: float = 0.0
-    billed_usd: float = 0.0
-    start_ups_to_fail: int = 0
-    start_ups_failed: int = 0
-    usd_per_gpu_hour: float = 0.0
-    removed: bool = False
-
-    def settle(self, now: float) -> None:
-        elapsed_s = max(0.0, now - self.settled_at)
-        replica_s = elapsed_s * len(self.alive)
-        self.billed_replica_s += replica_s
-        self.billed_usd += replica_s * self.spec.gpus_per_replica * self.usd_per_gpu_hour / 3600
-        self.settled_at = max(self.settled_at, now)
-
-    def birth(self) -> Replica:
-        replica = Replica(self.spec.id, next(self.numbers))
-        self.alive.append(replica)
-        self.starting += 1
-        return replica
-
-    def turn(self, replica: Replica, state: ReplicaState) -> None:
-        """Every change of state goes through here, so that the counts are always right."""
-        self.starting += (state is ReplicaState.STARTING) - (replica.state is ReplicaState.STARTING)
-        self.ready += (state is ReplicaState.READY) - (replica.state is ReplicaState.READY)
-        replica.state = state
-        if state is ReplicaState.GONE:
-            self.alive.remove(replica)
-
-    def having(self, state: ReplicaState) -> list[Replica]:
-        return [replica for replica in self.alive if replica.state is state]
-
-    def status(self) -> DeploymentStatus:
-        return DeploymentStatus(
-            self.starting + self.ready,
-            self.ready,
-            self.starting,
-            len(self.alive) - self.starting - self.ready,
-            self.billed_replica_s,
-            self.billed_usd,
-            self.start_ups_failed,
-        )
-
-
 class World:
     """The plant. Every method first lets time pass to ``now`` (epoch seconds).
 
@@ -194,9 +48,9 @@ class World:
     def __init__(self, seed: int = 0, now: float = 0.0) -> None:
         self.seed = seed
         self.now = now
-        self._plants: dict[str, _Plant] = {}
+        self._plants: dict[str, Replicas] = {}
         self._stock: dict[str, int] = {}
-        # When a start-up or a drain ends. A replica has at most one; it is void once the replica is gone.
+        # When a start-up or a drain ends, or a replica dies. Of a replica's only the last set is valid.
         self._due: list[tuple[float, int, Replica]] = []
         self._calls: list[tuple[float, int, Callable[[float], None]]] = []
         self._turn = itertools.count()
@@ -223,9 +77,7 @@ class World:
 
     def status(self, deployment_id: str) -> DeploymentStatus:
         """Replicas and bill at ``world.now``. Raises: UnknownDeployment."""
-        plant = self._plant(deployment_id)
-        plant.settle(self.now)
-        return plant.status()
+        return self._plant(deployment_id).status(self.now)
 
     def gpus_used(self, gpu_type: str) -> int:
         """GPUs of this type that replicas hold, draining ones included."""
@@ -243,9 +95,7 @@ class World:
 
     def billed_usd(self) -> float:
         """Spend of all deployments until ``world.now``, removed ones included."""
-        for plant in self._plants.values():
-            plant.settle(self.now)
-        return sum(plant.billed_usd for plant in self._plants.values())
+        return sum(plant.status(self.now).billed_usd for plant in self._plants.values())
 
     def subscribe(self, listener: Callable[[WorldEvent], None]) -> None:
         """Be told of every event from now on; the listener must not change the world."""
@@ -289,16 +139,14 @@ class World:
             raise ValueError(f"deployment {spec.id!r} exists already")
         self.advance(self.now if now is None else now)
         self._take_gpus(spec, spec.initial_replicas)
-        plant = _Plant(spec, stream(self.seed, "start-up", spec.id), settled_at=self.now)
-        plant.usd_per_gpu_hour = spec.usd_per_gpu_hour
-        self._plants[spec.id] = plant
+        plant = self._plants[spec.id] = Replicas(spec, self.seed, self.now)
         self._tell("added", plant)
         for _ in range(spec.initial_replicas):
-            replica = plant.birth()
+            replica = plant.add(self.now)
             if start:
                 self._start(plant, replica)
             else:
-                plant.turn(replica, ReplicaState.READY)
+                self._live(plant, replica)
         self.advance(self.now)
 
     def remove(self, deployment_id: str, now: float) -> None:
@@ -321,9 +169,8 @@ class World:
         starting, ready = plant.having(ReplicaState.STARTING), plant.having(ReplicaState.READY)
         added = replicas - len(starting) - len(ready)
         self._take_gpus(plant.spec, added)
-        plant.settle(self.now)
         for _ in range(added):
-            self._start(plant, plant.birth())
+            self._start(plant, plant.add(self.now))
         for replica in [*reversed(starting), *reversed(ready)][: max(0, -added)]:
             self._take_away(plant, replica)
         if added:
@@ -337,10 +184,7 @@ class World:
         replica = next(iter(plant.having(ReplicaState.READY)), None)
         if replica is None:
             return False
-        if (traffic := self._traffic_of.get(deployment_id)) is not None:
-            traffic.crash(replica, self.now)
-            self._stirred = True
-        self._start(plant, replica, "killed")
+        self._die(plant, replica)
         self.advance(self.now)
         return True
 
@@ -360,14 +204,13 @@ class World:
         """Another price from ``now``."""
         self.advance(now)
         plant = self._plant(deployment_id)
-        plant.settle(self.now)
-        plant.usd_per_gpu_hour = usd_per_gpu_hour
+        plant.bill.settle(self.now)
+        plant.set_price(usd_per_gpu_hour)
 
     def release(self, replica: Replica, at: float) -> None:
         """A draining replica has finished its last request; billing ends. Called by gateways."""
         plant = self._plants[replica.deployment_id]
-        plant.settle(at)
-        plant.turn(replica, ReplicaState.GONE)
+        plant.release(replica, at)
         self._tell("released", plant, replica, at)
 
     def advance(self, now: float) -> None:
@@ -385,18 +228,14 @@ class World:
     def _advance(self, now: float) -> None:
         now = max(now, self.now)
         while self._due and self._due[0][0] <= now:
-            at, _, replica = heapq.heappop(self._due)
-            if replica.state is ReplicaState.GONE:
-                continue
-            self._carry(at)
-            if replica.state is ReplicaState.STARTING:
-                self._end_start_up(replica)
-            elif replica.state is ReplicaState.DRAINING:
-                self.release(replica, at)
+            at, turn, replica = heapq.heappop(self._due)
+            if replica.turn == turn and replica.state is not ReplicaState.GONE:
+                self._carry(at)
+                self._wake(replica)
         if now > self.now or self._stirred:
             self._carry(now)
 
-    def _plant(self, deployment_id: str) -> _Plant:
+    def _plant(self, deployment_id: str) -> Replicas:
         plant = self._plants.get(deployment_id)
         if plant is None or plant.removed:
             raise UnknownDeployment(deployment_id)
@@ -414,26 +253,52 @@ class World:
         self.now = until
         self._stirred = False
 
-    def _start(self, plant: _Plant, replica: Replica, kind: str = "requested") -> None:
+    def _set(self, replica: Replica, at: float) -> None:
+        """Let the replica be woken at this instant, and not when it would have been."""
+        replica.turn = next(self._turn)
+        heapq.heappush(self._due, (at, replica.turn, replica))
+
+    def _wake(self, replica: Replica) -> None:
+        plant = self._plants[replica.deployment_id]
+        drains_by_itself = replica.deployment_id not in self._traffic_of
+        if replica.state is ReplicaState.STARTING:
+            self._end_start_up(plant, replica)
+        elif replica.state is ReplicaState.DRAINING and drains_by_itself:
+            self.release(replica, self.now)
+        elif replica.state is not ReplicaState.GONE:
+            self._die(plant, replica)
+
+    def _start(self, plant: Replicas, replica: Replica, kind: str = "requested") -> None:
         plant.turn(replica, ReplicaState.STARTING)
-        self._wake(replica, self.now + plant.spec.start_up.draw_s(plant.chance))
+        self._set(replica, self.now + plant.draw_start_up_s())
         self._tell(kind, plant, replica)
 
-    def _end_start_up(self, replica: Replica) -> None:
-        plant = self._plants[replica.deployment_id]
-        if plant.start_ups_to_fail > 0:
-            plant.start_ups_to_fail -= 1
-            plant.start_ups_failed += 1
+    def _end_start_up(self, plant: Replicas, replica: Replica) -> None:
+        if plant.start_up_fails():
             self._start(plant, replica, "start_up_failed")
             return
-        plant.start_ups_failed = 0
-        plant.turn(replica, ReplicaState.READY)
+        self._live(plant, replica)
         if (traffic := self._traffic_of.get(replica.deployment_id)) is not None:
             traffic.join(replica, plant.spec, self.now)
             self._stirred = True
         self._tell("ready", plant, replica)
 
-    def _take_away(self, plant: _Plant, replica: Replica) -> None:
+    def _live(self, plant: Replicas, replica: Replica) -> None:
+        plant.turn(replica, ReplicaState.READY)
+        if (life_s := plant.draw_life_s()) is not None:
+            self._set(replica, self.now + life_s)
+
+    def _die(self, plant: Replicas, replica: Replica) -> None:
+        """Another one starts in its place, unless it was on its way out."""
+        if (traffic := self._traffic_of.get(replica.deployment_id)) is not None:
+            traffic.crash(replica, self.now)
+            self._stirred = True
+        if replica.state is ReplicaState.DRAINING:
+            self.release(replica, self.now)
+        else:
+            self._start(plant, replica, "killed")
+
+    def _take_away(self, plant: Replicas, replica: Replica) -> None:
         if replica.state is ReplicaState.STARTING:
             self.release(replica, self.now)
             return
@@ -441,21 +306,17 @@ class World:
         self._tell("draining", plant, replica)
         traffic = self._traffic_of.get(replica.deployment_id)
         if traffic is None:
-            self._wake(replica, self.now + plant.spec.drain_s)
+            self._set(replica, self.now + plant.spec.drain_s)
         elif traffic.leave(replica, self.now):
             self.release(replica, self.now)
 
-    def _wake(self, replica: Replica, at: float) -> None:
-        heapq.heappush(self._due, (at, next(self._turn), replica))
-
     def _tell(
-        self, kind: str, plant: _Plant, replica: Replica | None = None, at: float | None = None
+        self, kind: str, plant: Replicas, replica: Replica | None = None, at: float | None = None
     ) -> None:
         if not self._listeners:
             return
         at = self.now if at is None else at
-        plant.settle(at)
         number = None if replica is None else replica.number
-        event = WorldEvent(at, plant.spec.id, kind, number, plant.status())
+        event = WorldEvent(at, plant.spec.id, kind, number, plant.status(at))
         for listener in self._listeners:
             listener(event)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import Final
 
-from autoscaler.world.plant import Replica
+from autoscaler.world.deployment import Replica
 
 _WIDTH_AT_FIRST: Final = 8
 
@@ -55,7 +55,9 @@ class Seating:
         return seat
 
     def close(self, seat: Seat) -> None:
-        """It takes nothing new."""
+        """It takes nothing new. Closed already: nothing changes."""
+        if not seat.taking:
+            return
         seat.taking = False
         if seat.running < seat.places:
             self.free ^= 1 << (seat.running * self.width + seat.number)

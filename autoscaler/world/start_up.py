@@ -5,9 +5,17 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 _Z95: Final = 1.6448536269514722  # 95th percentile of the standard normal law
+
+
+class StartUpTime(Protocol):
+    """A law of start-up times."""
+
+    def draw_s(self, chance: random.Random) -> float:
+        """One start-up time in seconds, from this source of chance."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +47,28 @@ class StartUp:
         if self.median_s == self.p95_s:
             return self.median_s
         return self.median_s * math.exp(z * math.log(self.p95_s / self.median_s) / _Z95)
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedStartUp:
+    """Start-up times as they were measured, in seconds: each draw is one of the samples, with replacement,
+    all of them equally likely.
+
+    That is the empirical distribution, as in the bootstrap (Efron, Annals of Statistics 7, 1979): mean and
+    quantiles are the samples', and nothing longer than the longest is ever drawn, so a tail that was not
+    seen is missing. Raises: ValueError without samples, or for one that is negative or not finite.
+    """
+
+    samples_s: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        wrong = [sample for sample in self.samples_s if not 0 <= sample < math.inf]
+        if not self.samples_s or wrong:
+            raise ValueError(
+                "measured start-up times need at least one sample, each finite and 0 or more; not"
+                f" {wrong[0] if wrong else 'none'}"
+            )
+
+    def draw_s(self, chance: random.Random) -> float:
+        """One of the samples. Takes one number from ``chance``, whatever the number of samples."""
+        return self.samples_s[int(chance.random() * len(self.samples_s))]
