@@ -1,0 +1,1 @@
+"""The rivals keep to their sources: worked examples by hand, traps included."""
