@@ -7,7 +7,8 @@ from typing import Final, Protocol, runtime_checkable
 
 from pydantic import SecretStr
 
-from autoscaler.config.drafts import DeploymentDraft, ServiceDraft
+from autoscaler.config.drafts import ServiceDraft
+from autoscaler.config.gpus import stated_gpus
 from autoscaler.config.models import HttpSettings, PriceSettings
 from autoscaler.config.reader import Reader
 from autoscaler.core.fleet import NamedPolicy
@@ -54,7 +55,7 @@ def advise_prices(reader: Reader, services: Sequence[ServiceDraft], prices: Sequ
     A fixed price never changes, so such a cap never ends: more likely a slip of the pen than meant.
     """
     for service in services:
-        known = [_fixed_price(one, prices) for one in service.deployments]
+        known = [stated_gpus(one, prices).usd_per_gpu_hour for one in service.deployments]
         lowest = min((price for price in known if price is not None), default=None)
         if lowest is None or None in known:
             continue
@@ -66,15 +67,6 @@ def advise_prices(reader: Reader, services: Sequence[ServiceDraft], prices: Sequ
                     f"{named.name} has a price_usd_per_gpu_hour_max of {limit:g}, and the [[prices]] of all "
                     f"deployments are above it, from {lowest:g}: they are always dear, and always capped",
                 )
-
-
-def _fixed_price(deployment: DeploymentDraft, prices: Sequence[PriceSettings]) -> float | None:
-    """USD per GPU-hour; None where the file does not tell which price holds."""
-    settings = deployment.settings
-    own = {price.gpu_type: price.usd_per_gpu_hour for price in prices if price.provider == settings.provider}
-    if settings.gpu_type is not None:
-        return own.get(settings.gpu_type)
-    return next(iter(own.values())) if len(own) == 1 else None
 
 
 def advise_http(reader: Reader, http: HttpSettings) -> None:

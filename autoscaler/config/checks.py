@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from autoscaler.config.document import Keys
 from autoscaler.config.drafts import DeploymentDraft, ServiceDraft
+from autoscaler.config.gpus import stated_gpus
 from autoscaler.config.models import PriceSettings
 from autoscaler.config.problems import listed
 from autoscaler.config.reader import Reader
@@ -159,10 +160,6 @@ def _too_little(floor: float) -> str:
 
 def _floor_usd_per_hour(deployment: DeploymentDraft, prices: Sequence[PriceSettings]) -> float:
     """What ``min_replicas`` cost; 0 where the file does not tell which price holds."""
-    settings = deployment.settings
-    own = {price.gpu_type: price.usd_per_gpu_hour for price in prices if price.provider == settings.provider}
-    if settings.gpu_type is not None:
-        price = own.get(settings.gpu_type)
-    else:
-        price = next(iter(own.values())) if len(own) == 1 else None
-    return 0.0 if price is None else settings.min_replicas * settings.gpus_per_replica * price
+    stated = stated_gpus(deployment, prices)
+    price = stated.usd_per_gpu_hour
+    return 0.0 if price is None else deployment.settings.min_replicas * stated.gpus_per_replica * price

@@ -21,6 +21,7 @@ from autoscaler.config.document import Document, Keys, read_document
 from autoscaler.config.drafts import Known, ServiceDraft, check_name, read_service, refer
 from autoscaler.config.environment import Overlay, layered, overlay
 from autoscaler.config.fingerprint import fingerprint
+from autoscaler.config.gpus import gpus_of
 from autoscaler.config.kinds import Kinds, installed
 from autoscaler.config.models import (
     BudgetSettings,
@@ -130,6 +131,7 @@ class _Loader:
             sources=MappingProxyType(sources if reader.reads_secrets else {}),
             queries=queries_of(services, sources),
             modes=MappingProxyType(modes),
+            gpus=gpus_of(services, prices),
             labels=MappingProxyType({service.name: service.settings.labels for service in services}),
             warnings=reader.warnings,
         )

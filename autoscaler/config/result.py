@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, SecretStr
 
+from autoscaler.config.gpus import StatedGpus
 from autoscaler.config.models import DaemonSettings, HttpSettings, Mode
 from autoscaler.config.problems import Problem
 from autoscaler.core.fleet import Fleet
@@ -22,7 +23,7 @@ class Config:
 
     All paths are absolute. ``providers`` and ``sources`` hold the settings model of each table's kind
     (``.kind`` is the word); both are empty when read for ``decide``, which calls nobody. ``refs`` is by
-    provider, ``queries`` by source, ``modes`` and ``labels`` by service.
+    provider, ``queries`` by source, ``modes`` and ``labels`` by service, ``gpus`` by deployment key.
     """
 
     path: Path
@@ -34,6 +35,7 @@ class Config:
     sources: Mapping[str, SourceSettings]
     queries: Mapping[str, tuple[SignalQuery, ...]]
     modes: Mapping[str, Mode]
+    gpus: Mapping[str, StatedGpus] = field(default_factory=dict)
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
 

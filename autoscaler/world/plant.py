@@ -79,6 +79,10 @@ class World:
         """Replicas and bill at ``world.now``. Raises: UnknownDeployment."""
         return self._plant(deployment_id).status(self.now)
 
+    def usd_per_gpu_hour(self, deployment_id: str) -> float:
+        """What is asked for at ``world.now``. Raises: UnknownDeployment."""
+        return self._plant(deployment_id).usd_per_gpu_hour
+
     def gpus_used(self, gpu_type: str) -> int:
         """GPUs of this type that replicas hold, draining ones included."""
         return sum(

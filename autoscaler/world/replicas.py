@@ -29,6 +29,7 @@ class Replicas:
 
     def set_price(self, usd_per_gpu_hour: float) -> None:
         """Another price, from where the bill is settled to."""
+        self.usd_per_gpu_hour = usd_per_gpu_hour
         self.bill.usd_per_replica_hour = usd_per_gpu_hour * self.spec.gpus_per_replica
 
     def add(self, at: float) -> Replica:

@@ -1,1 +1,1 @@
-"""What several runs over the same demand cost and who waited: as a table, as JSON, and as a page with plots."""
+"""What several runs over the same demand cost and who waited: as a table, JSON, and a page with plots."""
