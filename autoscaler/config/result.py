@@ -22,7 +22,8 @@ class Config:
 
     All paths are absolute. ``providers`` and ``sources`` hold the settings model of each table's kind
     (``.kind`` is the word); both are empty when read for ``decide``, which calls nobody. ``refs`` is by
-    provider, ``queries`` by source, ``modes`` and ``labels`` by service.
+    provider, ``queries`` by source, ``modes`` and ``labels`` by service. ``shadows`` holds, by service that
+    has one, the service alone with its shadow policies.
     """
 
     path: Path
@@ -35,6 +36,7 @@ class Config:
     queries: Mapping[str, tuple[SignalQuery, ...]]
     modes: Mapping[str, Mode]
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    shadows: Mapping[str, Fleet] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
 
     def secrets(self) -> tuple[str, ...]:
