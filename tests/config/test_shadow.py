@@ -71,11 +71,14 @@ def test_the_configurations_hash_does_not_follow_the_shadow_and_the_shadows_foll
 @pytest.mark.parametrize(
     ("shadow", "told"),
     [
-        ('["allways-two"]', 'services.chat.shadow[0] = "allways-two": no such policy file'),
+        ('["allways-two"]', 'services.chat.shadow[allways-two] = "allways-two": no such policy file'),
         ('["queue-depth"]', "services.chat.shadow: these are the policies that are active already"),
-        ("[3]", "services.chat.shadow[0] = 3: not a policy"),
+        ("[3]", "services.chat.shadow[1] = 3: not a policy"),
         ('["always-two", "always-two"]', "always-two is named twice"),
-        ('[{ name = "always-two", replicas = -1 }]', "services.chat.shadow[always-two].replicas = -1: out of range"),
+        (
+            '[{ name = "always-two", replicas = -1 }]',
+            "services.chat.shadow[always-two].replicas = -1: out of range",
+        ),
         ('"always-two"', "services.chat.shadow"),
     ],
 )
