@@ -68,7 +68,7 @@ def why(
 
 @told
 def shadow(service: options.Named, config: options.Config = None, json: options.Json = False) -> int:
-    """What a service's shadow policies would have cost and served, beside the active ones.
+    """What a service's shadow policies would have cost and served.
 
     The policies named in [services.NAME] shadow are evaluated live on the same signals and never act.
     From the running daemon, else from the journal. Exit status 1 where the service has none.
