@@ -7,8 +7,6 @@ from array import array
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from autoscaler.world.chance import stream
 from autoscaler.world.default_day import day_rows
@@ -78,46 +76,43 @@ def check(case: Case) -> None:
         assert report.p99_s == pytest.approx(p99_s, rel=0.011)
 
 
-# Quarter seconds are exact in binary, and few, so that much happens at one instant.
-def quarters(least: int, most: int) -> st.SearchStrategy[float]:
-    return st.integers(least, most).map(lambda n: n / 4)
+def a_small_case(seed: int) -> Case:
+    """A few replicas that come and go while they are busy.
 
-
-@st.composite
-def cases(draw: st.DrawFn) -> Case:
-    gaps = draw(st.lists(st.tuples(quarters(0, 12), quarters(1, 160)), max_size=80))
+    Quarter seconds are exact in binary, and few, so that much happens at one instant.
+    """
+    chance = stream(seed, "small")
     at, requests = 0.0, []
-    for gap, service_s in gaps:
-        at += gap
-        requests.append((at, service_s))
-    tick_s = draw(st.sampled_from([0.25, 5.0, 15.0]))
-    targets = draw(st.lists(st.integers(0, 3) | st.sampled_from([9, 12]), min_size=1, max_size=12))
-    start_ups_s = draw(st.lists(quarters(0, 120), min_size=150, max_size=150))
+    gap, length = chance.choice([1, 4, 12]), chance.choice([8, 40, 160])
+    for _ in range(chance.randint(0, 100)):
+        at += chance.randint(0, gap) / 4
+        requests.append((at, chance.randint(1, length) / 4))
+    tick_s, most = chance.choice([0.25, 2.0, 5.0, 15.0]), chance.choice([2, 4, 12])
     return Case(
         requests=requests,
-        plan=[(n * tick_s, wanted) for n, wanted in enumerate(targets)],
-        start_ups_s=start_ups_s,
-        places=draw(st.integers(1, 3)),
-        until=draw(quarters(0, 2000)) + (len(targets) - 1) * tick_s,
+        plan=[(n * tick_s, chance.randint(0, most)) for n in range(chance.randint(1, 20))],
+        start_ups_s=[chance.randint(0, chance.choice([8, 120])) / 4 for _ in range(250)],
+        places=chance.randint(1, 3),
+        until=20 * tick_s + chance.randint(0, 800) / 4,
     )
 
 
-@settings(max_examples=300, deadline=None)
-@given(cases())
-def test_both_agree_where_much_happens_at_one_instant(case: Case) -> None:
-    check(case)
+@pytest.mark.parametrize("start", range(0, 1000, 100))
+def test_both_agree_where_much_happens_at_one_instant(start: int) -> None:
+    for seed in range(start, start + 100):
+        check(a_small_case(seed))
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_both_agree_on_a_day_of_chat(seed: int) -> None:
     chance = stream(seed, "second")
     rows = day_rows(peak_per_s=0.15, seed=seed, step_s=600.0)
-    plan = [(900.0 * n, chance.choice([0, 1, 1, 2, 2, 3])) for n in range(96)]
+    plan = [(60.0 * n, chance.choice([0, 1, 1, 2, 2, 3])) for n in range(1440)]
     check(
         Case(
             requests=[one for batch in arrivals(rows, MeanServiceTime(8.0), seed=seed) for one in batch],
             plan=plan,
-            start_ups_s=[chance.lognormvariate(5.0, 0.5) for _ in range(300)],
+            start_ups_s=[chance.lognormvariate(5.0, 0.5) for _ in range(2000)],
             places=1,
             until=86_400.0,
         )
