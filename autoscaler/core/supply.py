@@ -52,7 +52,7 @@ def _price_unknowns(sites: list[Site]) -> None:
 def _least(case: Case) -> None:
     """Replicas that the total must have: floors, and the weaker ones as far as ceilings allow."""
     total = case.limits.total
-    asked = sum(site.asked for site in case.sites)
+    asked = sum([site.asked for site in case.sites])
     weak = 0
     for floor in case.need.floors:
         weak = max(weak, min(floor.replicas, asked) if floor.holds_only else floor.replicas)
