@@ -77,6 +77,15 @@ def test_a_secret_is_redacted_where_it_is_url_encoded_too() -> None:
     assert logs.redact("k=s3cr3t%2Fwith%2Bodd%3Dchars;") == f"k={logs.REDACTED};"
 
 
+def test_each_secret_of_a_text_is_hidden_however_often_it_comes() -> None:
+    logs.register_secret(SECRET)
+    logs.register_secret("another-secret")
+
+    told = logs.redact(f"{SECRET}, another-secret and {SECRET}")
+
+    assert told == f"{logs.REDACTED}, {logs.REDACTED} and {logs.REDACTED}"
+
+
 def test_a_secret_that_starts_with_another_is_hidden_whole() -> None:
     logs.register_secret("abcd")
     logs.register_secret("abcdefgh")

@@ -269,6 +269,12 @@ def test_a_standstill_of_starts_leaves_what_was_learned() -> None:
     assert _want(QueueDepth(service_s=30), view) == 58.0
 
 
+def test_what_was_learned_wins_over_service_s_while_nothing_is_measured() -> None:
+    view = a_view({"queued": 260, "running": 32}, state={"v": 1, "service_s": 30.0})
+
+    assert _want(QueueDepth(service_s=300), view) == _want(QueueDepth(service_s=30), replace(view, state={}))
+
+
 def test_a_load_that_ended_does_not_take_the_place_of_requests_that_run() -> None:
     # Requests of 10 minutes: nobody came for a minute, and 40 still run.
     past = (15.0, 30.0, 45.0, 60.0)

@@ -217,6 +217,13 @@ def test_another_metrics_column_is_not_ours() -> None:
     assert replies.parse_starting({"metric_descriptors": [], "metric_values": []}) is None
 
 
+@pytest.mark.parametrize("row", [[], [None], [None, None]])
+def test_a_metric_without_data_does_not_say_that_nothing_starts(row: list[None]) -> None:
+    body = {"metric_descriptors": [{"name": calls.STARTING}], "metric_values": [{"values": [row]}]}
+
+    assert replies.parse_starting(body) is None
+
+
 # --- which one ------------------------------------------------------------------------------------
 
 

@@ -485,3 +485,54 @@ async def test_a_netrc_entry_does_not_collide_with_our_credentials(
         it.answers[GET_ONE] = answer(deployment())
 
         assert (await provider.read(REF)).replicas == (2, 2)
+
+
+async def test_a_vendor_that_echoes_our_secret_on_a_page_does_not_get_it_logged() -> None:
+    async with vendor() as it:
+        it.answers[GET_ONE] = text(f"<html>bad secret {SECRET} of {KEY}</html>".encode(), 403)
+
+        caught = await trouble(it.url)
+
+    assert type(caught) is Unauthorized
+    assert SECRET not in str(caught)
+    assert KEY not in str(caught)
+
+
+async def test_a_vendor_that_echoes_our_secret_anywhere_in_its_json_does_not_get_it_logged() -> None:
+    async with vendor() as it:
+        it.answers[GET_ONE] = answer({"errors": [{"text": f"bad secret {SECRET} of {KEY}"}]}, 403)
+
+        caught = await trouble(it.url)
+
+    assert "bad secret *** of ***" in str(caught)
+
+
+@pytest.mark.virtual_time
+async def test_after_a_rate_limit_nothing_of_its_kind_is_sent_until_the_time_that_it_named() -> None:
+    async with vendor() as it, exoscale(it.url, clock=(clock := SystemClock())) as provider:
+        it.answers[GET_ONE] = deployment()
+        await provider.read(REF)
+        it.answers[GET_ONE] = answer({"error": "slow down"}, 429, {"Retry-After": "60"})
+        with pytest.raises(RateLimited):
+            await provider.read(REF)
+        it.answers[GET_ONE] = deployment()
+
+        await clock.sleep(59.0)
+        with pytest.raises(RateLimited, match="is not sent"):
+            await provider.read(REF)
+        it.answers[f"POST /v2/ai/deployment/{CHAT}/scale"] = {"id": OPERATION, "state": "pending"}
+        await provider.set_replicas(REF, exactly(3))  # A limit of reads stops no write.
+        await clock.sleep(2.0)
+        await provider.read(REF)
+
+    assert len(it.seen("GET /v2/ai/deployment/")) == 3
+
+
+async def test_a_signature_is_good_for_ten_minutes() -> None:
+    async with vendor() as it, exoscale(it.url, clock=(clock := SystemClock())) as provider:
+        it.answers[GET_ONE] = deployment()
+        await provider.read(REF)
+
+    signed = next(headers["Authorization"] for method, _, headers, _ in it.requests if method == "GET")
+    expires = int(signed.partition("expires=")[2].partition(",")[0])
+    assert 590 <= expires - clock.now() <= 600
