@@ -5,10 +5,13 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 VENV ?= .venv
 ARGS ?=
+TRACES ?=
+SEEDS ?= 50
 BIN := $(VENV)/bin
 export VENV
 
-.PHONY: help demo setup test lint types bench lock check-lock docs check-docs image clean setup-run
+.PHONY: help demo setup test lint types bench quality soak planted mutants lock check-lock docs check-docs image clean \
+    setup-run
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -36,6 +39,18 @@ bench: setup ## the benchmarks
 	    [ -f "$$file" ] || { echo "bench: no benchmarks/bench_*.py" >&2; exit 1; }; \
 	    name=$$(basename "$$file" .py); $(BIN)/python -m "benchmarks.$$name" $(ARGS) || exit 1; \
 	done
+
+quality: setup ## the table of decision quality over the traces in TRACES=DIR
+	@$(BIN)/python -m benchmarks.quality $(TRACES) $(ARGS)
+
+soak: setup ## whole daemons under random faults; SEEDS=1000 of them
+	@$(BIN)/python -m tests.sim.soak --seeds $(SEEDS) $(ARGS)
+
+planted: setup ## deliberate bugs, each of which tests must notice
+	@$(BIN)/python -m tests.planted $(ARGS)
+
+mutants: setup ## random bugs in core and policies, and the share of them that tests notice
+	@$(BIN)/python scripts/mutants.py $(ARGS)
 
 lock: setup ## write the lock files from pyproject.toml; ARGS=--upgrade takes the newest versions
 	@scripts/lock.sh $(ARGS)
