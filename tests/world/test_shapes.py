@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -149,3 +150,9 @@ def test_impossible_shapes_are_refused_at_once(changes: dict[str, object], says:
     values: dict[str, object] = {"shape": "step", "peak_per_s": 1.0, "length_s": 600.0}
     with pytest.raises(ValueError, match=says):
         shape_rows(**(values | changes))  # type: ignore[arg-type]
+
+
+def test_the_page_about_the_world_has_a_line_for_every_shape() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "world.md").read_text(encoding="utf-8")
+    for name, shape in SHAPES.items():
+        assert f"| `{name}` | {shape.line} |" in page
