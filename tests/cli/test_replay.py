@@ -14,7 +14,9 @@ from typer.testing import Result
 
 from autoscaler.core.codec import instant_text
 from autoscaler.core.model import Override
-from autoscaler.journals import schema
+from autoscaler.daemon.recall import CHECKPOINT_TICKS
+from autoscaler.journals import SqliteJournal, schema
+from autoscaler.journals.upkeep import Upkeep
 from tests.cli.support import invoke
 from tests.cli.test_journal_export import an_eventful_hour, export
 from tests.daemon.rig import CHAT, INTERVAL_S, QUEUE, Rig, a_deployment, a_rig
@@ -123,6 +125,25 @@ async def test_each_tick_is_judged_by_itself_unless_today_is_followed(tmp_path: 
         assert followed["stretches"][-1]["last_at"] == instant_text(last.at)
 
 
+async def test_today_is_followed_from_the_beginning_of_the_range_in_a_journal_as_in_lines(
+    tmp_path: Path,
+) -> None:
+    async with a_rig(tmp_path) as rig:
+        rig.demand(running=20)
+        await rig.run(300)
+        rig.demand(running=3)
+        await rig.run(120)
+        lines = await exported(rig)
+        await other_target(rig)
+        words = ("--follow", "--since", instant_text(rig.reports[21].at))
+
+        journal = await judged(rig, *words)
+
+        # What today would have wanted before the range is not in the window of today.
+        assert journal["ticks_that_differ"] == 0
+        assert (await judged(rig, *words, recording=lines))["stretches"] == journal["stretches"]
+
+
 async def test_a_deployment_that_came_or_went_is_a_kind_of_its_own(tmp_path: Path) -> None:
     text = CHAT + a_deployment("exo")
     async with a_rig(tmp_path, text + a_deployment("other", "b")) as rig:
@@ -176,6 +197,30 @@ async def test_what_was_thinned_is_said_and_not_silently_passed_over(tmp_path: P
         assert body["ticks"] >= 60
         assert body["ticks_without_memory"] == 1
         assert "not replayed: 1 ticks before the first whose memory is known exactly" in done.stderr
+
+
+async def test_in_the_middle_of_upkeep_no_memory_is_taken_for_a_later_one(tmp_path: Path) -> None:
+    """Ticks are thinned before the checkpoints that they followed go; whatever is read meanwhile is exact."""
+    async with a_rig(tmp_path) as rig:
+        rig.demand(running=60)
+        await rig.run((CHECKPOINT_TICKS + 2) * INTERVAL_S)
+        await rig.clock.sleep(9 * 86_400)
+        await rig.run(60)
+        now = rig.clock.now()
+        await rig.stop()
+        journal = await SqliteJournal.open(tmp_path / "journal.db")
+        assert journal._opened is not None
+        upkeep = Upkeep(journal._opened.store, now)
+        seen = []
+        while upkeep.piece():
+            body = await judged(rig)
+            assert body["ticks_that_differ"] == 0
+            if body["thinned_until"] is not None:
+                seen.append((body["ticks"], body["ticks_without_memory"]))
+        await journal.close()
+
+        # From the second checkpoint's own tick on; what it was made from is thinned.
+        assert set(seen) == {(1 + 4, 1)}
 
 
 async def test_a_range_without_ticks_is_no_success(tmp_path: Path) -> None:

@@ -254,10 +254,22 @@ def test_people_speak_to_the_shadow_too() -> None:
 def test_a_shadow_begun_under_an_override_knows_it() -> None:
     fleet = service_60()
     lived = Lived(alone(fleet), fleet)
-    lived.tick(20, human=Human(overrides=(Override("chat", None, 5, None, None),)))
-    lived.shadow = None
+    lived.tick(20, human=Human(overrides=(Override("chat", None, None, 1, None),)))
+    lived.shadow = None  # It is configured now, and nothing new is said by people.
 
-    assert lived.tick(20).wanted == {"a": 5}
+    assert lived.tick(20).wanted == {"a": 1}
+
+
+def test_a_failure_takes_from_the_shadow_what_it_takes_from_the_real_deployment() -> None:
+    fleet = service_60()
+    lived = Lived(alone(fleet), fleet)
+    lived.tick(20)
+    failed = seen(2, 0, phase=Phase.FAILED)
+
+    lived.tick(20, deployments={"chat/a": failed})
+    shadow = lived.tick(20, deployments={"chat/a": failed})
+
+    assert (shadow.active.short_s, shadow.shadow.short_s) == (15, 15)
 
 
 def test_nothing_decreases_by_demand_before_the_shadow_has_seen_a_whole_window() -> None:

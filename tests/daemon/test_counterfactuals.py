@@ -240,6 +240,22 @@ def test_the_instant_that_is_told_is_the_one_that_a_scan_finds(
     assert case.later(at - 1 - case.snapshot.at).total == case.total
 
 
+def test_a_lead_that_was_fixed_before_tells_the_instant_and_not_the_one_learned_since() -> None:
+    """The schedule's own list of edges knows what is learned; ``decide`` knows what was fixed."""
+    only = Deployment("chat", "a", "exo", 16.0, 6, start_up_s=120.0)
+    hours = a_schedule({"start": "13:00", "end": "14:00", "at_least": 6})
+    fleet = a_fleet(a_service(policies=(hours,), deployments=(only,)))
+    _, memory = step(Memory(), a_snapshot(0, 0, 60, replicas=4), fleet)
+    fixed = {"hours": {"v": 1, "leads": {str(int(START + 3600)): 600.0}}}
+    chat = replace(memory.services["chat"], policies=fixed)
+    case = Case(fleet, a_snapshot(15, 0, 60, replicas=4), replace(memory, services={"chat": chat}))
+
+    found, _ = case.told()
+
+    (one,) = [one for one in found if "time" in one]
+    assert one["time"] == "2026-11-21T12:50:00Z"
+
+
 def test_a_service_without_a_schedule_is_not_asked_about_other_times() -> None:
     found, unsaid = Case(a_fleet(), a_snapshot(0, 0, 60)).told()
 
