@@ -1,15 +1,13 @@
 """What would have changed a decision: found by asking ``decide`` again with one fact changed.
 
-Only the service itself is asked about, a bounded number of times. Nothing is taken for granted about how the
-answer follows the fact, so it is looked for in steps that double, outward from what it is, and then by
-bisection between the last value that changes nothing and the first that does. What is found is a true turn;
-where the answer turns back and forth, one nearer by may be passed over.
+Only the service itself is asked about, a bounded number of times; how the values to ask about are chosen is
+in ``turns``.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol, runtime_checkable
 
@@ -20,6 +18,7 @@ from autoscaler.core.fleet import Deployment, Fleet, Service
 from autoscaler.core.memory import Memory
 from autoscaler.core.model import Decision, Plan, Price, Sample, Snapshot
 from autoscaler.core.start_up import start_up_s
+from autoscaler.daemon.turns import between, nearest
 
 ASKED_MAX: Final = 600
 """How often ``decide`` is asked for one answer."""
@@ -129,33 +128,6 @@ def _own(memory: Memory, service: str) -> Memory:
 def _reason(plan: Plan) -> str:
     changed = [d for d in plan.decisions if d.replicas_to != d.replicas_from]
     return (changed or list(plan.decisions))[0].reason
-
-
-def nearest(differs: Callable[[int], bool], start: int, reach_max: int, up: bool) -> int | None:
-    """The whole number nearest to ``start``, above it or below it down to 0, where something differs.
-
-    Nearest as far as steps that double tell: between two of them nothing is looked at unless they disagree.
-    """
-    same, reach = start, 1
-    while True:
-        other = start + reach if up else max(0, start - reach)
-        if other == same or reach > reach_max:
-            return None
-        if differs(other):
-            break
-        same, reach = other, reach * 2
-    return between(differs, same, other)
-
-
-def between(differs: Callable[[int], bool], same: int, other: int) -> int:
-    """By bisection: a whole number that differs, whose neighbour towards ``same`` does not."""
-    while abs(other - same) > 1:
-        middle = (other + same) // 2
-        if differs(middle):
-            other = middle
-        else:
-            same = middle
-    return other
 
 
 # --- signals ------------------------------------------------------------------------------------

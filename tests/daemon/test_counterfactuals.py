@@ -16,7 +16,8 @@ from autoscaler.core.elsewhen import moved_memory, moved_snapshot
 from autoscaler.core.fleet import Deployment, Fleet, NamedPolicy
 from autoscaler.core.memory import Memory
 from autoscaler.core.model import Absence, Plan, Price, Reading, Sample, Snapshot
-from autoscaler.daemon.counterfactuals import ASKED_MAX, counterfactuals, nearest, total_of
+from autoscaler.daemon.counterfactuals import ASKED_MAX, counterfactuals, total_of
+from autoscaler.daemon.turns import nearest
 from autoscaler.policies.gpu_price import GpuPrice
 from autoscaler.policies.schedule import Schedule
 from tests.core.fleets import START, a_fleet, a_service, a_snapshot, seen
