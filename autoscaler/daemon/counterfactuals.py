@@ -136,6 +136,7 @@ def _reason(plan: Plan) -> str:
 def _signals(asked: _Asked) -> None:
     readings = asked.snapshot.signals.get(asked.service.name, {})
     counters = [name for name in readings if name.endswith("_total")]
+    without: list[str] = []
     for name, reading in readings.items():
         if name in counters:
             continue
@@ -143,12 +144,17 @@ def _signals(asked: _Asked) -> None:
             asked.unsaid.append(f"{name} is not known, so no other value of it is imagined")
             continue
         for up in (True, False):
-            _signal(asked, name, reading, up)
+            tried = _signal(asked, name, reading, up)
+            if tried is not None:
+                without.append(tried)
+    if without:
+        asked.unsaid.append(f"no {', no '.join(without)} that was tried changes it")
     if counters:
         asked.unsaid.append(f"{' and '.join(counters)} count what is past: another value is another past")
 
 
-def _signal(asked: _Asked, name: str, reading: Sample, up: bool) -> None:
+def _signal(asked: _Asked, name: str, reading: Sample, up: bool) -> str | None:
+    """Finds the turn in one direction; where there is none, what was tried in vain."""
     service, snapshot = asked.service.name, asked.snapshot
 
     def plan_at(value: int) -> Plan:
@@ -158,9 +164,7 @@ def _signal(asked: _Asked, name: str, reading: Sample, up: bool) -> None:
     start = math.floor(reading.value) if up else math.ceil(reading.value)
     value = nearest(lambda one: total_of(plan_at(one).decisions) != asked.now_total, start, STEPS_MAX, up)
     if value is None:
-        if up or start > 0:
-            asked.unsaid.append(f"no {'larger' if up else 'smaller'} {name} that was tried changes it")
-        return
+        return f"{'larger' if up else 'smaller'} {name}" if up or start > 0 else None
     plan = plan_at(value)
     total = total_of(plan.decisions)
     asked.found.append(
@@ -174,6 +178,7 @@ def _signal(asked: _Asked, name: str, reading: Sample, up: bool) -> None:
             "text": f"{total} {'from' if up else 'at'} {value:g} {name}; now {reading.value:g}",
         }
     )
+    return None
 
 
 # --- prices -------------------------------------------------------------------------------------
@@ -184,11 +189,14 @@ def _prices(asked: _Asked) -> None:
     if not any(named.policy.kind == "gpu_price" for named in asked.service.policies):
         return
     now = _caps(asked.plan(), asked.service.name)
+    without: list[str] = []
     for key, price in dict(_price_keys(asked)).items():
         turns = [turn for up in (True, False) if (turn := _price(asked, key, price, now, up)) is not None]
         asked.found.extend(turns)
         if not turns:
-            asked.unsaid.append(f"no price of {key} that was tried begins or ends a cap")
+            without.append(key)
+    if without:
+        asked.unsaid.append(f"no price of {' or '.join(without)} that was tried begins or ends a cap")
 
 
 def _caps(plan: Plan, service: str) -> Mapping[str, int]:

@@ -122,7 +122,7 @@ def test_the_signals_that_are_told_are_the_ones_that_a_scan_finds(
         assert told_of(found, "signal", name, now) == expected
         for word, value in (("larger", expected[True]), ("smaller", expected[False])):
             if value is None and (word == "larger" or now > 0):
-                assert f"no {word} {name} that was tried changes it" in unsaid
+                assert any(f"no {word} {name}" in text for text in unsaid)
     for one in found:
         assert case.with_signal(one["signal"], one["value"]).total == one["replicas"]
         assert one["replicas_now"] == case.total
