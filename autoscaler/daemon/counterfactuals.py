@@ -1,15 +1,13 @@
 """What would have changed a decision: found by asking ``decide`` again with one fact changed.
 
-Only the service itself is asked about, a bounded number of times. Nothing is taken for granted about how the
-answer follows the fact, so it is looked for in steps that double, outward from what it is, and then by
-bisection between the last value that changes nothing and the first that does. What is found is a true turn;
-where the answer turns back and forth, one nearer by may be passed over.
+Only the service itself is asked about, a bounded number of times; how the values to ask about are chosen is
+in ``turns``.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol, runtime_checkable
 
@@ -20,6 +18,7 @@ from autoscaler.core.fleet import Deployment, Fleet, Service
 from autoscaler.core.memory import Memory
 from autoscaler.core.model import Decision, Plan, Price, Sample, Snapshot
 from autoscaler.core.start_up import start_up_s
+from autoscaler.daemon.turns import between, nearest
 
 ASKED_MAX: Final = 600
 """How often ``decide`` is asked for one answer."""
@@ -131,39 +130,13 @@ def _reason(plan: Plan) -> str:
     return (changed or list(plan.decisions))[0].reason
 
 
-def nearest(differs: Callable[[int], bool], start: int, reach_max: int, up: bool) -> int | None:
-    """The whole number nearest to ``start``, above it or below it down to 0, where something differs.
-
-    Nearest as far as steps that double tell: between two of them nothing is looked at unless they disagree.
-    """
-    same, reach = start, 1
-    while True:
-        other = start + reach if up else max(0, start - reach)
-        if other == same or reach > reach_max:
-            return None
-        if differs(other):
-            break
-        same, reach = other, reach * 2
-    return between(differs, same, other)
-
-
-def between(differs: Callable[[int], bool], same: int, other: int) -> int:
-    """By bisection: a whole number that differs, whose neighbour towards ``same`` does not."""
-    while abs(other - same) > 1:
-        middle = (other + same) // 2
-        if differs(middle):
-            other = middle
-        else:
-            same = middle
-    return other
-
-
 # --- signals ------------------------------------------------------------------------------------
 
 
 def _signals(asked: _Asked) -> None:
     readings = asked.snapshot.signals.get(asked.service.name, {})
     counters = [name for name in readings if name.endswith("_total")]
+    without: list[str] = []
     for name, reading in readings.items():
         if name in counters:
             continue
@@ -171,12 +144,17 @@ def _signals(asked: _Asked) -> None:
             asked.unsaid.append(f"{name} is not known, so no other value of it is imagined")
             continue
         for up in (True, False):
-            _signal(asked, name, reading, up)
+            tried = _signal(asked, name, reading, up)
+            if tried is not None:
+                without.append(tried)
+    if without:
+        asked.unsaid.append(f"no {', no '.join(without)} that was tried changes it")
     if counters:
         asked.unsaid.append(f"{' and '.join(counters)} count what is past: another value is another past")
 
 
-def _signal(asked: _Asked, name: str, reading: Sample, up: bool) -> None:
+def _signal(asked: _Asked, name: str, reading: Sample, up: bool) -> str | None:
+    """Finds the turn in one direction; where there is none, what was tried in vain."""
     service, snapshot = asked.service.name, asked.snapshot
 
     def plan_at(value: int) -> Plan:
@@ -186,9 +164,7 @@ def _signal(asked: _Asked, name: str, reading: Sample, up: bool) -> None:
     start = math.floor(reading.value) if up else math.ceil(reading.value)
     value = nearest(lambda one: total_of(plan_at(one).decisions) != asked.now_total, start, STEPS_MAX, up)
     if value is None:
-        if up or start > 0:
-            asked.unsaid.append(f"no {'larger' if up else 'smaller'} {name} that was tried changes it")
-        return
+        return f"{'larger' if up else 'smaller'} {name}" if up or start > 0 else None
     plan = plan_at(value)
     total = total_of(plan.decisions)
     asked.found.append(
@@ -202,6 +178,7 @@ def _signal(asked: _Asked, name: str, reading: Sample, up: bool) -> None:
             "text": f"{total} {'from' if up else 'at'} {value:g} {name}; now {reading.value:g}",
         }
     )
+    return None
 
 
 # --- prices -------------------------------------------------------------------------------------
@@ -212,11 +189,14 @@ def _prices(asked: _Asked) -> None:
     if not any(named.policy.kind == "gpu_price" for named in asked.service.policies):
         return
     now = _caps(asked.plan(), asked.service.name)
+    without: list[str] = []
     for key, price in dict(_price_keys(asked)).items():
         turns = [turn for up in (True, False) if (turn := _price(asked, key, price, now, up)) is not None]
         asked.found.extend(turns)
         if not turns:
-            asked.unsaid.append(f"no price of {key} that was tried begins or ends a cap")
+            without.append(key)
+    if without:
+        asked.unsaid.append(f"no price of {' or '.join(without)} that was tried begins or ends a cap")
 
 
 def _caps(plan: Plan, service: str) -> Mapping[str, int]:

@@ -23,7 +23,8 @@ def explain(
 ) -> dict[str, Any]:
     """One service's decision as JSON: facts, opinions, need, limits, each guard, and counterfactuals.
 
-    ``silent`` are policies that said nothing, ``unsaid`` what cannot be said of what would have changed it.
+    ``silent`` are policies that said nothing, ``preferring`` those with a say in where replicas go,
+    ``unsaid`` what cannot be said of what would have changed it.
     ``memory`` is the one that the plan was made from, ``decided_with`` the hash of the configuration that
     it was made with; None: that of ``fleet``. Raises: KeyError for an unknown service.
     """
@@ -49,6 +50,7 @@ def explain(
         "brake": service in plan.brake,
         "config_hash": decided_with or fleet.config_hash,
         "silent": _silent(own, evidence) if other_config is None else [],
+        "preferring": [named.name for named in own.preferring],
         "counterfactuals": found,
         "unsaid": unsaid,
     }

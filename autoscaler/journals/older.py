@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from autoscaler.journals.schema import VERSION, check_header, migrate, not_a_journal, version_of
@@ -24,13 +24,15 @@ def up_to_date(path: Path) -> Iterator[Path]:
     if not path.is_file():
         raise JournalError(f"journal {path} does not exist")
     check_header(path)
-    try:
-        with tempfile.TemporaryDirectory(prefix="autoscaler-journal-") as folder:
-            yield _present(path, Path(folder))
-    except sqlite3.DatabaseError as error:
-        raise JournalError(not_a_journal(path, str(error))) from error
-    except OSError as error:
-        raise JournalError(f"journal {path}: a copy of it cannot be made: {error.strerror}") from error
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="autoscaler-journal-"))
+            present = _present(path, Path(folder))
+        except sqlite3.DatabaseError as error:
+            raise JournalError(not_a_journal(path, str(error))) from error
+        except OSError as error:
+            raise JournalError(f"journal {path}: a copy of it cannot be made: {error.strerror}") from error
+        yield present
 
 
 def _present(path: Path, folder: Path) -> Path:

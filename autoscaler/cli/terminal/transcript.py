@@ -194,7 +194,8 @@ def _opinions(evidence: Facts) -> Iterator[str]:
 
 def _silent(why: Facts) -> Iterator[str]:
     for name in why.get("silent", ()):
-        yield f"{name}: said nothing"
+        placing = "; it has a say in where replicas go" if name in why.get("preferring", ()) else ""
+        yield f"{name}: said nothing{placing}"
 
 
 def _wishes(one: Facts, whom: str) -> Iterator[str]:
