@@ -25,7 +25,7 @@ def week() -> KnownDemand:
     service_time = MeanServiceTime()
     scale = scale_to_work(rows, service_time, PEAK_AT_ONCE)
     requests = [one for batch in arrivals(rows, service_time, seed=1, scale=scale) for one in batch]
-    return KnownDemand([one.at for one in requests], [one.service_s for one in requests])
+    return KnownDemand([at for at, _ in requests], [service_s for _, service_s in requests])
 
 
 def main() -> None:

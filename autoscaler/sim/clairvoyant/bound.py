@@ -231,7 +231,8 @@ class Bound:
 def most_lack(service_s: Reals, interval_s: float) -> Reals:
     """``q_j`` of step 4."""
     more = np.floor(service_s / interval_s)
-    return (more + 1) * service_s - interval_s * more * (more + 1) / 2
+    lack: Reals = (more + 1) * service_s - interval_s * more * (more + 1) / 2
+    return lack
 
 
 def overdue_weights(load: Load, grid: Grid, weights: Reals, cells: int) -> Reals:
