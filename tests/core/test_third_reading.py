@@ -9,7 +9,7 @@ import pytest
 from autoscaler.core.allocate import Offer, cheapest
 from autoscaler.core.codec import snapshot_from_json
 from autoscaler.core.fleet import Deployment, NamedPolicy
-from autoscaler.core.model import ErrorKind, Observation, Outcome, OutcomeWord, Phase, exactly
+from autoscaler.core.model import ErrorKind, Observation, Outcome, OutcomeWord, Phase, Sample, exactly
 from autoscaler.core.start_up import start_up_s
 from autoscaler.core.views import prices_of, view_of
 from tests.core.fleets import Limit, a_fleet, a_service, a_snapshot, seen
@@ -125,3 +125,52 @@ def test_what_has_failed_before_blindness_is_not_covered_for_twice() -> None:
     run.tick(None, None, a=failed, b=seen(3, provider="cheap"))
 
     assert run.to("b") == 3
+
+
+def test_a_deployment_that_a_floor_cannot_lift_is_at_its_own_bound() -> None:
+    policies = (NamedPolicy("floor", Limit(at_least=9)), NamedPolicy("cap", Limit(deployment="b", at_most=1)))
+    run = Run(a_fleet(a_service(deployments=(DEAR, CHEAP), policies=policies))).tick(0, 500, a=0, b=0)
+
+    assert run.verdict("a") == (6, "bounds")
+    assert run.verdict("b") == (3, "limit")
+
+
+def test_at_zero_replicas_ready_that_is_not_told_is_zero() -> None:
+    at_zero = Observation(exactly(0), None, None, Phase.READY, "gpua5000", 1)
+    run = chat_run().tick(0, None, a=at_zero)
+
+    assert not run.evidence().blind, "nothing runs that could tell how much is running"
+
+
+def test_a_deployment_that_cannot_be_read_hides_none_that_comes_after_it() -> None:
+    run = Run(a_fleet(a_service(deployments=(DEAR, CHEAP)))).tick(0, 32, a=2, b=seen(1, provider="cheap"))
+
+    run.tick(0, 32, a=None, b=seen(3, provider="cheap"))
+
+    assert run.known("b").replicas_set == 3
+    assert run.reason("b") == "drift"
+
+
+@pytest.mark.parametrize("value", [0, 0.0])
+def test_zero_in_a_line_is_zero(value: float) -> None:
+    sample = {"value": value, "at": "2026-11-21T11:59:58Z"}
+    price = {"usd_per_gpu_hour": value, "at": "2026-11-21T11:59:58Z"}
+    line = {
+        "at": "2026-11-21T12:00:00Z",
+        "signals": {"chat": {"queued": sample}},
+        "prices": {"exo/l4": price},
+    }
+
+    snapshot = snapshot_from_json(line)
+
+    reading = snapshot.signals["chat"]["queued"]
+    assert isinstance(reading, Sample)
+    assert (reading.value, snapshot.prices["exo/l4"].usd_per_gpu_hour) == (0.0, 0.0)
+
+
+def test_a_hold_for_the_clock_says_so_in_its_own_words() -> None:
+    run = chat_run().settle(25, running=60, a=5).tick(0, 60, a=5)
+    run.tick(0, 10, a=5, clock="back")
+
+    assert run.verdict() == (5, "clock")
+    assert "the clock was set back" in run.why()
