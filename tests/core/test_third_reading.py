@@ -20,6 +20,7 @@ from autoscaler.core.model import (
     Sample,
     exactly,
 )
+from autoscaler.core.proposals import Policy, Proposal, View
 from autoscaler.core.start_up import start_up_s
 from autoscaler.core.views import prices_of, view_of
 from autoscaler.policies.queue_depth import QueueDepth
@@ -244,3 +245,18 @@ def test_a_pause_stops_even_the_return_of_a_foreign_count_to_max_replicas() -> N
     run.tick(0, 64, a=9, human=pause)
 
     assert run.verdict() == (9, "paused")
+
+
+class Half(Policy, kind="half", demand=True):
+    """Knows what it wants at least, and not the demand."""
+
+    def propose(self, view: View) -> tuple[Proposal, ...]:
+        return (Proposal("half of it", want=32.0, blind=True),)
+
+
+def test_a_want_of_unknown_demand_is_demand_that_was_seen() -> None:
+    service = a_service(policies=(NamedPolicy("half", Half()),), demand=False)
+
+    run = Run(a_fleet(service)).tick(a=2)
+
+    assert run.past().demand_seen_at == START + run.at
