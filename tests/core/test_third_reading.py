@@ -9,10 +9,22 @@ import pytest
 from autoscaler.core.allocate import Offer, cheapest
 from autoscaler.core.codec import snapshot_from_json
 from autoscaler.core.fleet import Deployment, NamedPolicy
-from autoscaler.core.model import ErrorKind, Observation, Outcome, OutcomeWord, Phase, exactly
+from autoscaler.core.model import (
+    ErrorKind,
+    Human,
+    Observation,
+    Outcome,
+    OutcomeWord,
+    Pause,
+    Phase,
+    Sample,
+    exactly,
+)
+from autoscaler.core.proposals import Policy, Proposal, View
 from autoscaler.core.start_up import start_up_s
 from autoscaler.core.views import prices_of, view_of
-from tests.core.fleets import Limit, a_fleet, a_service, a_snapshot, seen
+from autoscaler.policies.queue_depth import QueueDepth
+from tests.core.fleets import START, Limit, a_fleet, a_service, a_snapshot, seen
 from tests.core.run import Run, chat_run
 
 DEAR = Deployment("chat", "a", "exo", 16, 6)
@@ -125,3 +137,126 @@ def test_what_has_failed_before_blindness_is_not_covered_for_twice() -> None:
     run.tick(None, None, a=failed, b=seen(3, provider="cheap"))
 
     assert run.to("b") == 3
+
+
+def test_a_deployment_that_a_floor_cannot_lift_is_at_its_own_bound() -> None:
+    policies = (NamedPolicy("floor", Limit(at_least=9)), NamedPolicy("cap", Limit(deployment="b", at_most=1)))
+    run = Run(a_fleet(a_service(deployments=(DEAR, CHEAP), policies=policies))).tick(0, 500, a=0, b=0)
+
+    assert run.verdict("a") == (6, "bounds")
+    assert run.verdict("b") == (3, "limit")
+
+
+def test_at_zero_replicas_ready_that_is_not_told_is_zero() -> None:
+    at_zero = Observation(exactly(0), None, None, Phase.READY, "gpua5000", 1)
+    run = chat_run().tick(0, None, a=at_zero)
+
+    assert not run.evidence().blind, "nothing runs that could tell how much is running"
+
+
+def test_a_deployment_that_cannot_be_read_hides_none_that_comes_after_it() -> None:
+    run = Run(a_fleet(a_service(deployments=(DEAR, CHEAP)))).tick(0, 32, a=2, b=seen(1, provider="cheap"))
+
+    run.tick(0, 32, a=None, b=seen(3, provider="cheap"))
+
+    assert run.known("b").replicas_set == 3
+    assert run.reason("b") == "drift"
+
+
+@pytest.mark.parametrize("value", [0, 0.0])
+def test_zero_in_a_line_is_zero(value: float) -> None:
+    sample = {"value": value, "at": "2026-11-21T11:59:58Z"}
+    price = {"usd_per_gpu_hour": value, "at": "2026-11-21T11:59:58Z"}
+    line = {
+        "at": "2026-11-21T12:00:00Z",
+        "signals": {"chat": {"queued": sample}},
+        "prices": {"exo/l4": price},
+    }
+
+    snapshot = snapshot_from_json(line)
+
+    reading = snapshot.signals["chat"]["queued"]
+    assert isinstance(reading, Sample)
+    assert (reading.value, snapshot.prices["exo/l4"].usd_per_gpu_hour) == (0.0, 0.0)
+
+
+def test_a_hold_for_the_clock_says_so_in_its_own_words() -> None:
+    run = chat_run().settle(25, running=60, a=5).tick(0, 60, a=5)
+    run.tick(0, 10, a=5, clock="back")
+
+    assert run.verdict() == (5, "clock")
+    assert "the clock was set back" in run.why()
+
+
+def test_the_largest_of_several_known_demands_is_the_demand_in_any_order() -> None:
+    other = NamedPolicy("queue-alone", QueueDepth(signals=("queued",)))
+    service = a_service(policies=(other,))
+    turned_round = replace(service, policies=tuple(reversed(service.policies)))
+
+    for either in (service, turned_round):
+        run = Run(a_fleet(either)).tick(20, 40, a=5)
+        assert run.evidence().demand == 60.0
+
+
+def test_a_write_that_was_not_executed_leaves_the_cooldown_of_the_change_before_it() -> None:
+    run = chat_run(cooldown_s=120, stabilise_down_s=0).tick(0, 30, a=1)
+    assert run.to() == 3
+    run.tick(0, 60, a=3)
+    assert run.to() == 5
+    run.tick(0, 10, a=3, outcomes=(Outcome("chat", "a", OutcomeWord.STALE),))
+
+    assert run.verdict() == (3, "cooldown")
+
+
+def test_a_refused_move_tells_what_would_be_paid_twice() -> None:
+    service = a_service(deployments=(DEAR, CHEAP), switch_payback_s=100.0)
+    run = Run(a_fleet(service, fixed_prices={"exo/gpua5000": 1.0, "cheap/l4": 0.5}))
+    run.settle(21, running=32, a=3, b=0)
+
+    # Three at 0.5 USD/h for 180 s, against 1.5 USD/h less for 100 s.
+    assert "over 100 s that saves 0.0417 USD against 0.0750 USD paid twice" in run.evidence().notes[0]
+
+
+def test_where_a_budget_stops_one_it_is_named_for_those_that_stay() -> None:
+    service = a_service(deployments=(DEAR, CHEAP), budget_usd_per_hour=3.0)
+    run = Run(a_fleet(service, fixed_prices={"exo/gpua5000": 1.0, "cheap/l4": 0.5}))
+    run.tick(0, 160, a=0, b=seen(6, provider="cheap"))
+
+    assert (run.verdict("a"), run.verdict("b")) == ((0, "budget"), (6, "budget"))
+
+
+def test_a_smaller_want_for_the_same_count_is_a_hold_and_for_less_is_the_window() -> None:
+    run = chat_run().settle(26, running=60, a=5)
+
+    assert run.tick(0, 58, a=5).verdict() == (5, "hold")
+    assert run.tick(0, 30, a=5).verdict() == (5, "stabilised")
+
+
+def test_a_floor_of_exactly_what_there_may_be_is_named() -> None:
+    run = Run(a_fleet(a_service(policies=(NamedPolicy("floor", Limit(at_least=6)),)))).tick(0, 0, a=0)
+
+    assert run.verdict() == (6, "limit")
+
+
+def test_a_pause_stops_even_the_return_of_a_foreign_count_to_max_replicas() -> None:
+    run = chat_run().tick(0, 64, a=5)
+    pause = Human(pauses=(Pause("chat", None, START + 10_000, "a freeze", "anna"),))
+
+    run.tick(0, 64, a=9, human=pause)
+
+    assert run.verdict() == (9, "paused")
+
+
+class Half(Policy, kind="half", demand=True):
+    """Knows what it wants at least, and not the demand."""
+
+    def propose(self, view: View) -> tuple[Proposal, ...]:
+        return (Proposal("half of it", want=32.0, blind=True),)
+
+
+def test_a_want_of_unknown_demand_is_demand_that_was_seen() -> None:
+    service = a_service(policies=(NamedPolicy("half", Half()),), demand=False)
+
+    run = Run(a_fleet(service)).tick(a=2)
+
+    assert run.past().demand_seen_at == START + run.at

@@ -154,6 +154,16 @@ def test_after_a_price_was_not_known_any_more_the_band_starts_anew() -> None:
     assert watch.cap(on(3.45)) is None
 
 
+def test_a_cap_within_the_band_says_below_what_it_ends() -> None:
+    watch = Watch()
+    watch.look(on(3.6))
+
+    (proposal,) = watch.look(on(3.4))
+
+    assert proposal.at_most == 1
+    assert proposal.reason == "H100 was dear, and 3.40 USD per GPU-hour is not below 3.325 yet"
+
+
 def test_a_price_fixed_in_the_configuration_never_ages() -> None:
     watch = Watch()
     for _ in range(3):
@@ -379,6 +389,22 @@ def test_a_gpu_type_that_is_not_allowed_does_not_grow() -> None:
 def test_what_makes_no_sense_is_refused(key: str, value: object) -> None:
     with pytest.raises(ValidationError):
         GpuPrice.model_validate({key: value})
+
+
+@pytest.mark.parametrize(
+    ("key", "least", "most"),
+    [
+        ("replicas_when_dear", 0, 10_000),
+        ("switch_if_saves_percent", 0.0, 100.0),
+        ("price_max_age_s", 0.0, 2_592_000.0),
+    ],
+)
+def test_the_ends_of_each_range_are_allowed_and_nothing_beyond(key: str, least: float, most: float) -> None:
+    for value in (least, most):
+        assert getattr(GpuPrice.model_validate({key: value}), key) == value
+    for value in (least - 1, most + 1):
+        with pytest.raises(ValidationError):
+            GpuPrice.model_validate({key: value})
 
 
 def test_the_keys_have_the_published_defaults() -> None:

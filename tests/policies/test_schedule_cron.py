@@ -12,6 +12,7 @@ from apscheduler.triggers.cron import CronTrigger
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autoscaler.policies.schedule import Schedule
 from autoscaler.policies.schedule.crontab import CronWindow
 from tests.policies.schedules import NEW_YORK, ZURICH, Said, a_schedule, instant, open_times, proposals, said
 
@@ -190,3 +191,13 @@ def test_a_rare_line_is_found_years_ahead() -> None:
     edges = a_schedule(window).edges(instant("2026-11-21"), 2)
 
     assert [edge.at for edge in edges] == [instant("2028-02-29", ZURICH), instant("2028-03-01", ZURICH)]
+
+
+def test_the_first_time_of_a_line_that_begins_later_skips_the_days_that_are_excepted() -> None:
+    days = [f"2027-01-{day:02}" for day in range(1, 15)]
+    window = {"cron": "0 8 * * *", "for_s": 3600, "at_least": 2, "from": days[0], "except_dates": days}
+    schedule = Schedule.model_validate({"time_zone": "UTC", "windows": [window]})
+
+    (opens,) = schedule.edges(datetime(2026, 11, 21, 12, tzinfo=UTC).timestamp(), 1)
+
+    assert opens.at == datetime(2027, 1, 15, 8, tzinfo=UTC).timestamp()
