@@ -25,7 +25,7 @@ from autoscaler.core.model import (
     Snapshot,
 )
 from autoscaler.core.promises import Violation, violations
-from autoscaler.daemon import prices
+from autoscaler.daemon import people, prices
 from autoscaler.daemon.act import act
 from autoscaler.daemon.observe import Observer, instant_of_tick
 from autoscaler.daemon.recall import CHECKPOINT_TICKS
@@ -164,7 +164,9 @@ class Ticker:
         self, writes: tuple[Decision, ...], broken: tuple[Violation, ...], deadline_s: float
     ) -> tuple[Outcome, ...]:
         """Send what is to be written, and journal what became of it."""
-        outcomes = await act(writes, self.setup, self._clock, deadline_s) if writes else ()
+        outcomes: tuple[Outcome, ...] = ()
+        if writes:
+            outcomes = await act(writes, self.setup, self._clock, deadline_s, self._is_paused)
         keys = {violation.key: violation for violation in broken}
         withheld = tuple(Outcome(v.service, v.deployment, OutcomeWord.STALE) for v in keys.values())
         self.state.outcomes = (*outcomes, *withheld)
@@ -172,6 +174,10 @@ class Ticker:
             told = [outcome_to_json(outcome) for outcome in self.state.outcomes]
             await self._append("outcomes", {"outcomes": told})
         return outcomes
+
+    def _is_paused(self, decision: Decision) -> bool:
+        """Whether a person has paused this since the plan was made; what was in force then it knows."""
+        return people.is_paused(self.state.human, decision)
 
     def _outcomes(self, ended: tuple[Outcome, ...]) -> tuple[Outcome, ...] | None:
         """Outcomes of the last plan and, after them, ends of older changes."""

@@ -28,6 +28,13 @@ _VENDORS: Final[Sequence[Mapping[str, Any]]] = (
     {"provider": "loc", "gpu_type": "t4", "zero": "impossible"},
 )
 
+_WIRED: Final[Sequence[Mapping[str, Any]]] = (
+    {"provider": "exo", "gpu_type": "gpua5000"},
+    {"provider": "dee", "gpu_type": "L40S-48GB"},
+    {"provider": "bas", "gpu_type": "H100"},
+)
+"""What the vendors' emulators have."""
+
 _STARTS: Final = (  # instants near a change of clocks, and an ordinary one
     ("Europe/Zurich", "2026-10-25T01:00:00"),
     ("Europe/Zurich", "2026-03-29T01:00:00"),
@@ -37,6 +44,9 @@ _STARTS: Final = (  # instants near a change of clocks, and an ordinary one
 )
 
 
+Estate = Sequence[Mapping[str, Any]]
+
+
 def draw(seed: int, *, http: bool = False) -> Scenario:
     """The scenario of this seed; the same for ever, as long as this code does not change."""
     chance = stream(seed, "soak", "http" if http else "")
@@ -44,14 +54,15 @@ def draw(seed: int, *, http: bool = False) -> Scenario:
     instant = datetime.fromisoformat(change).replace(tzinfo=UTC).timestamp()
     starts_at = instant - chance.choice([0.0, 600.0, 3600.0, 7200.0, 5 * 3600.0])
     interval_s = chance.choice([15.0, 15.0, 15.0, 30.0, 60.0, 600.0])
-    first = _configuration(chance, zone)
+    estate = _WIRED if http else _VENDORS
+    first = _configuration(chance, zone, estate)
     configurations = [first]
     for _ in range(chance.choice([0, 0, 1, 2])):
         configurations.append(_changed(chance, configurations[-1], zone))
     calm = max(calm_ticks(one, interval_s) for one in configurations)
     storm_ticks = max(STORM_TICKS_MIN, TICKS - calm)
-    prices = {f"{v['provider']}/{v['gpu_type']}": chance.choice([0.5, 1.0, 1.1, 2.0, 4.0]) for v in _VENDORS}
-    known = {key: usd for key, usd in prices.items() if chance.random() < 0.85}
+    prices = {f"{v['provider']}/{v['gpu_type']}": chance.choice([0.5, 1.0, 1.1, 2.0, 4.0]) for v in estate}
+    known = {key: usd for key, usd in prices.items() if http or chance.random() < 0.85}
     names = sorted({shop.name for one in configurations for shop in one.shops})
     scenario = Scenario(
         seed=seed,
@@ -76,14 +87,12 @@ def _level(chance: random.Random) -> float:
 # --- configurations -----------------------------------------------------------------------------
 
 
-def _configuration(chance: random.Random, zone: str) -> Configuration:
+def _configuration(chance: random.Random, zone: str, estate: Estate) -> Configuration:
     policies = _policies(chance, zone)
     count = chance.choice([1, 1, 1, 1, 2, 2, 3, 4])
-    shops = tuple(_shop(chance, name, policies) for name in ("chat", "code", "mail", "voice")[:count])
+    shops = tuple(_shop(chance, name, policies, estate) for name in ("chat", "code", "mail", "voice")[:count])
     fixed = {
-        f"{v['provider']}/{v['gpu_type']}": chance.choice([0.9, 1.5])
-        for v in _VENDORS
-        if chance.random() < 0.2
+        f"{v['provider']}/{v['gpu_type']}": chance.choice([0.9, 1.5]) for v in estate if chance.random() < 0.2
     }
     budget = chance.choice([None, None, None, 4.0, 9.0, 20.0])
     return Configuration(shops=shops, policies=policies, budget_usd_per_hour=budget, fixed_prices=fixed)
@@ -125,14 +134,14 @@ def _window(chance: random.Random) -> dict[str, Any]:
     return window
 
 
-def _shop(chance: random.Random, name: str, policies: Mapping[str, Any]) -> Shop:
+def _shop(chance: random.Random, name: str, policies: Mapping[str, Any], estate: Estate) -> Shop:
     named = ["queue-depth"] if chance.random() < 0.9 else []
     named += [other for other in ("office", "gpu-price") if chance.random() < 0.35]
     if not named:
         named = ["office"]
     places = tuple(
         _place(chance, place, vendor)
-        for place, vendor in zip("abc", chance.sample(_VENDORS, chance.choice([1, 2, 2, 3])), strict=False)
+        for place, vendor in zip("abc", chance.sample(estate, chance.choice([1, 2, 2, 3])), strict=False)
     )
     if len(places) == 1 and places[0].native and chance.random() < 0.6:
         places = (places[0].model_copy(update={"control": "floor"}),)
