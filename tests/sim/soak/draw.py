@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, Final
 
 from autoscaler.world.chance import stream
@@ -16,9 +17,11 @@ from tests.sim.soak.scenario import Configuration, Place, Scenario, Shop
 from tests.sim.soak.storms import storm
 
 TICKS: Final = 2000
-"""At least so many a seed, storm and calm together."""
+"""At least so many a long seed, storm and calm together."""
 
 STORM_TICKS_MIN: Final = 800
+SHORT_STORM_TICKS: Final = 250
+"""Of a short seed, and of one over HTTP, whose tick costs ten times as much."""
 
 _VENDORS: Final[Sequence[Mapping[str, Any]]] = (
     {"provider": "exo", "gpu_type": "a5000"},
@@ -47,29 +50,35 @@ _STARTS: Final = (  # instants near a change of clocks, and an ordinary one
 Estate = Sequence[Mapping[str, Any]]
 
 
-def draw(seed: int, *, http: bool = False) -> Scenario:
+class Kind(StrEnum):
+    """How a seed is played."""
+
+    LONG = "long"
+    SHORT = "short"  # for every change of the code: a shorter storm at longer intervals
+    HTTP = "http"  # the same over HTTP
+
+
+def draw(seed: int, kind: Kind = Kind.LONG) -> Scenario:
     """The scenario of this seed; the same for ever, as long as this code does not change."""
-    chance = stream(seed, "soak", "http" if http else "")
+    chance = stream(seed, "soak", kind)
     zone, change = chance.choice(_STARTS)
     instant = datetime.fromisoformat(change).replace(tzinfo=UTC).timestamp()
-    starts_at = instant - chance.choice([0.0, 600.0, 3600.0, 7200.0, 5 * 3600.0])
-    interval_s = chance.choice([15.0, 15.0, 15.0, 30.0, 60.0, 600.0])
-    estate = _WIRED if http else _VENDORS
-    first = _configuration(chance, zone, estate)
-    configurations = [first]
+    estate = _WIRED if kind is Kind.HTTP else _VENDORS
+    intervals = (15.0, 15.0, 15.0, 30.0, 60.0, 600.0) if kind is Kind.LONG else (60.0, 60.0, 600.0)
+    interval_s = chance.choice(intervals)
+    configurations = [_configuration(chance, zone, estate)]
     for _ in range(chance.choice([0, 0, 1, 2])):
         configurations.append(_changed(chance, configurations[-1], zone))
     calm = max(calm_ticks(one, interval_s) for one in configurations)
-    storm_ticks = max(STORM_TICKS_MIN, TICKS - calm)
     prices = {f"{v['provider']}/{v['gpu_type']}": chance.choice([0.5, 1.0, 1.1, 2.0, 4.0]) for v in estate}
-    known = {key: usd for key, usd in prices.items() if http or chance.random() < 0.85}
+    known = {key: usd for key, usd in prices.items() if kind is Kind.HTTP or chance.random() < 0.85}
     names = sorted({shop.name for one in configurations for shop in one.shops})
     scenario = Scenario(
         seed=seed,
-        http=http,
-        starts_at=starts_at,
+        http=kind is Kind.HTTP,
+        starts_at=instant - chance.choice([0.0, 600.0, 3600.0, 7200.0, 5 * 3600.0]),
         interval_s=interval_s,
-        storm_ticks=storm_ticks,
+        storm_ticks=max(STORM_TICKS_MIN, TICKS - calm) if kind is Kind.LONG else SHORT_STORM_TICKS,
         calm_ticks=calm,
         prices=known,
         configurations=tuple(configurations),

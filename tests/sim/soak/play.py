@@ -130,8 +130,8 @@ class Run:
                     await self._calm_down()
                 await self._one_tick()
                 self.tick += 1
-            if not self.referee.fouls:
-                await self._finish()
+            if scenario.calm_ticks and not self.referee.fouls:
+                self._finish()
             await self._close()
         left = asyncio.all_tasks() - {asyncio.current_task()}
         if left and not self.referee.fouls:
@@ -396,7 +396,7 @@ class Run:
             await daemon.clear_override(shop.name, None, reason="calm", actor="anna")
         await daemon.resume(None, None, reason="calm", actor="anna")
 
-    async def _finish(self) -> None:
+    def _finish(self) -> None:
         scenario = self.scenario
         settled_s = (scenario.calm_ticks - STABLE_TICKS) * scenario.interval_s / 2
         calm = Calm(scenario.final(), scenario.calm_demand, self.referee)
@@ -432,7 +432,8 @@ def _listening(heard: list[str]) -> Iterator[None]:
             heard.append(traceback.format_exc())
         raise structlog.DropEvent
 
-    before = structlog.get_config()
+    before, disabled = structlog.get_config(), logging.root.manager.disable
+    logging.disable(logging.CRITICAL)  # aiohttp's servers tell of every client that went away
     structlog.configure(
         processors=[listen],
         wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
@@ -442,6 +443,7 @@ def _listening(heard: list[str]) -> Iterator[None]:
         yield
     finally:
         structlog.configure(**before)
+        logging.disable(disabled)
 
 
 def _difference(known: Memory, recalled: Memory) -> str:
