@@ -67,7 +67,8 @@ def _lift_ceilings(case: Case, free: list[Site]) -> None:
         return
     for site in sorted(free, key=lambda s: (s.micro_usd, s.deployment.name)):
         limits = site.limits
-        extra = 0 if site.no_increase else min(short, limits.forced_ceiling - limits.ceiling)
+        room = min(limits.forced_ceiling, site.asked) if site.no_increase else limits.forced_ceiling
+        extra = min(short, room - limits.ceiling)
         if extra > 0:
             short -= extra
             limits.ceiling += extra

@@ -24,7 +24,7 @@ from autoscaler.core.model import (
 )
 from autoscaler.core.promises import Violation
 from autoscaler.core.turn import turn
-from autoscaler.daemon import prices
+from autoscaler.daemon import people, prices
 from autoscaler.daemon.act import act
 from autoscaler.daemon.observe import Observer, instant_of_tick
 from autoscaler.daemon.recall import CHECKPOINT_TICKS
@@ -170,13 +170,19 @@ class Ticker:
         self, writes: tuple[Decision, ...], broken: tuple[Violation, ...], deadline_s: float
     ) -> tuple[Outcome, ...]:
         """Send what is to be written, and journal what became of it."""
-        outcomes = await act(writes, self.setup, self._clock, deadline_s) if writes else ()
+        outcomes: tuple[Outcome, ...] = ()
+        if writes:
+            outcomes = await act(writes, self.setup, self._clock, deadline_s, self._is_paused)
         keys = {violation.key: violation for violation in broken}
         withheld = tuple(Outcome(v.service, v.deployment, OutcomeWord.STALE) for v in keys.values())
         self.state.outcomes = (*outcomes, *withheld)
         if writes:
             await self._append("outcomes", outcomes_body(self.state.outcomes))
         return outcomes
+
+    def _is_paused(self, decision: Decision) -> bool:
+        """Whether a person has paused this since the plan was made; what was in force then it knows."""
+        return people.is_paused(self.state.human, decision)
 
     def _outcomes(self, ended: tuple[Outcome, ...]) -> tuple[Outcome, ...] | None:
         """Outcomes of the last plan and, after them, ends of older changes."""

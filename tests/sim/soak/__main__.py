@@ -19,7 +19,7 @@ from rich.progress import (
 )
 
 from tests.sim.soak.crew import Job, played
-from tests.sim.soak.draw import draw
+from tests.sim.soak.draw import Kind, draw
 from tests.sim.soak.play import Verdict, play
 from tests.sim.soak.scenario import Scenario
 from tests.sim.soak.shrink import shrunk
@@ -38,18 +38,24 @@ def main(
     jobs: Annotated[int, typer.Option(help="Processes.")] = os.cpu_count() or 1,
     seed: Annotated[int | None, typer.Option(help="This seed alone, and tell all about it.")] = None,
     http: Annotated[bool, typer.Option(help="With --seed: over HTTP.")] = False,
+    short: Annotated[bool, typer.Option(help="Short storms at long intervals, as CI plays them.")] = False,
     scenario: Annotated[Path | None, typer.Option(help="Play this scenario file.")] = None,
     shrink: Annotated[bool, typer.Option(help="Cut a failing seed or scenario down.")] = False,
     folder: Annotated[Path, typer.Option(help="Where scenario files go.")] = Path(".soak"),
 ) -> None:
     """Play seeds in virtual time; exit status 1 where a promise is broken."""
     console = Console()
+    usual = Kind.SHORT if short else Kind.LONG
     if scenario is not None or seed is not None:
-        played = Scenario.read(scenario) if scenario is not None else draw(seed or 0, http=http)
+        played = (
+            Scenario.read(scenario) if scenario is not None else draw(seed or 0, Kind.HTTP if http else usual)
+        )
         raise typer.Exit(_one(console, played, folder, cut=shrink))
     over_http = seeds // HTTP_SHARE if http_seeds is None else http_seeds
-    verdicts = _many(console, [(first + n, n < over_http) for n in range(seeds)], jobs)
-    _summary(console, verdicts, folder)
+    verdicts = _many(
+        console, [(first + n, Kind.HTTP if n < over_http else usual) for n in range(seeds)], jobs
+    )
+    _summary(console, verdicts)
     raise typer.Exit(int(any(verdict.fouls for _, verdict in verdicts)))
 
 
@@ -105,7 +111,7 @@ def _many(console: Console, todo: list[Job], jobs: int) -> list[tuple[Job, Verdi
     return sorted(verdicts, key=lambda pair: pair[0])
 
 
-def _summary(console: Console, verdicts: list[tuple[Job, Verdict]], folder: Path) -> None:
+def _summary(console: Console, verdicts: list[tuple[Job, Verdict]]) -> None:
     struck: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     for _, verdict in verdicts:
@@ -117,10 +123,11 @@ def _summary(console: Console, verdicts: list[tuple[Job, Verdict]], folder: Path
     writes = sum(verdict.writes for _, verdict in verdicts)
     failed = [(job, verdict) for job, verdict in verdicts if verdict.fouls]
     console.print(f"{len(verdicts)} seeds, {ticks} ticks, {writes} writes, {len(failed)} seeds failed")
-    for (seed, http), verdict in failed[:FAILURES_TOLD]:
+    for (seed, kind), verdict in failed[:FAILURES_TOLD]:
         console.print(f"seed {seed}: {verdict.check}")
         _told(console, verdict)
-        again = f"python -m tests.sim.soak --seed {seed}{' --http' if http else ''} --shrink"
+        option = "" if kind is Kind.LONG else f" --{kind}"
+        again = f"python -m tests.sim.soak --seed {seed}{option} --shrink"
         console.print(f"  {again}", soft_wrap=True)
 
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 
-from tests.sim.soak.draw import draw
+from tests.sim.soak.draw import Kind, draw
 from tests.sim.soak.play import Verdict, play
 
-Job = tuple[int, bool]
-"""A seed, and whether it goes over HTTP."""
+Job = tuple[int, Kind]
+"""A seed, and how it is played."""
 
 
 def played(todo: Sequence[Job], jobs: int) -> Iterator[tuple[Job, Verdict]]:
@@ -25,4 +25,4 @@ def played(todo: Sequence[Job], jobs: int) -> Iterator[tuple[Job, Verdict]]:
 
 def play_one(job: Job) -> tuple[Job, Verdict]:
     """One seed."""
-    return job, play(draw(job[0], http=job[1]))
+    return job, play(draw(job[0], job[1]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, Final
 
 from autoscaler.world.chance import stream
@@ -16,9 +17,11 @@ from tests.sim.soak.scenario import Configuration, Place, Scenario, Shop
 from tests.sim.soak.storms import storm
 
 TICKS: Final = 2000
-"""At least so many a seed, storm and calm together."""
+"""At least so many a long seed, storm and calm together."""
 
 STORM_TICKS_MIN: Final = 800
+SHORT_STORM_TICKS: Final = 250
+"""Of a short seed, and of one over HTTP, whose tick costs ten times as much."""
 
 _VENDORS: Final[Sequence[Mapping[str, Any]]] = (
     {"provider": "exo", "gpu_type": "a5000"},
@@ -27,6 +30,13 @@ _VENDORS: Final[Sequence[Mapping[str, Any]]] = (
     {"provider": "bas", "gpu_type": "l4", "native": True, "wakes": True, "zero": "wakes"},
     {"provider": "loc", "gpu_type": "t4", "zero": "impossible"},
 )
+
+_WIRED: Final[Sequence[Mapping[str, Any]]] = (
+    {"provider": "exo", "gpu_type": "gpua5000"},
+    {"provider": "dee", "gpu_type": "L40S-48GB"},
+    {"provider": "bas", "gpu_type": "H100"},
+)
+"""What the vendors' emulators have."""
 
 _STARTS: Final = (  # instants near a change of clocks, and an ordinary one
     ("Europe/Zurich", "2026-10-25T01:00:00"),
@@ -37,28 +47,38 @@ _STARTS: Final = (  # instants near a change of clocks, and an ordinary one
 )
 
 
-def draw(seed: int, *, http: bool = False) -> Scenario:
+Estate = Sequence[Mapping[str, Any]]
+
+
+class Kind(StrEnum):
+    """How a seed is played."""
+
+    LONG = "long"
+    SHORT = "short"  # for every change of the code: a shorter storm at longer intervals
+    HTTP = "http"  # the same over HTTP
+
+
+def draw(seed: int, kind: Kind = Kind.LONG) -> Scenario:
     """The scenario of this seed; the same for ever, as long as this code does not change."""
-    chance = stream(seed, "soak", "http" if http else "")
+    chance = stream(seed, "soak", kind)
     zone, change = chance.choice(_STARTS)
     instant = datetime.fromisoformat(change).replace(tzinfo=UTC).timestamp()
-    starts_at = instant - chance.choice([0.0, 600.0, 3600.0, 7200.0, 5 * 3600.0])
-    interval_s = chance.choice([15.0, 15.0, 15.0, 30.0, 60.0, 600.0])
-    first = _configuration(chance, zone)
-    configurations = [first]
+    estate = _WIRED if kind is Kind.HTTP else _VENDORS
+    intervals = (15.0, 15.0, 15.0, 30.0, 60.0, 600.0) if kind is Kind.LONG else (60.0, 60.0, 600.0)
+    interval_s = chance.choice(intervals)
+    configurations = [_configuration(chance, zone, estate)]
     for _ in range(chance.choice([0, 0, 1, 2])):
         configurations.append(_changed(chance, configurations[-1], zone))
     calm = max(calm_ticks(one, interval_s) for one in configurations)
-    storm_ticks = max(STORM_TICKS_MIN, TICKS - calm)
-    prices = {f"{v['provider']}/{v['gpu_type']}": chance.choice([0.5, 1.0, 1.1, 2.0, 4.0]) for v in _VENDORS}
-    known = {key: usd for key, usd in prices.items() if chance.random() < 0.85}
+    prices = {f"{v['provider']}/{v['gpu_type']}": chance.choice([0.5, 1.0, 1.1, 2.0, 4.0]) for v in estate}
+    known = {key: usd for key, usd in prices.items() if kind is Kind.HTTP or chance.random() < 0.85}
     names = sorted({shop.name for one in configurations for shop in one.shops})
     scenario = Scenario(
         seed=seed,
-        http=http,
-        starts_at=starts_at,
+        http=kind is Kind.HTTP,
+        starts_at=instant - chance.choice([0.0, 600.0, 3600.0, 7200.0, 5 * 3600.0]),
         interval_s=interval_s,
-        storm_ticks=storm_ticks,
+        storm_ticks=max(STORM_TICKS_MIN, TICKS - calm) if kind is Kind.LONG else SHORT_STORM_TICKS,
         calm_ticks=calm,
         prices=known,
         configurations=tuple(configurations),
@@ -76,14 +96,12 @@ def _level(chance: random.Random) -> float:
 # --- configurations -----------------------------------------------------------------------------
 
 
-def _configuration(chance: random.Random, zone: str) -> Configuration:
+def _configuration(chance: random.Random, zone: str, estate: Estate) -> Configuration:
     policies = _policies(chance, zone)
     count = chance.choice([1, 1, 1, 1, 2, 2, 3, 4])
-    shops = tuple(_shop(chance, name, policies) for name in ("chat", "code", "mail", "voice")[:count])
+    shops = tuple(_shop(chance, name, policies, estate) for name in ("chat", "code", "mail", "voice")[:count])
     fixed = {
-        f"{v['provider']}/{v['gpu_type']}": chance.choice([0.9, 1.5])
-        for v in _VENDORS
-        if chance.random() < 0.2
+        f"{v['provider']}/{v['gpu_type']}": chance.choice([0.9, 1.5]) for v in estate if chance.random() < 0.2
     }
     budget = chance.choice([None, None, None, 4.0, 9.0, 20.0])
     return Configuration(shops=shops, policies=policies, budget_usd_per_hour=budget, fixed_prices=fixed)
@@ -125,14 +143,14 @@ def _window(chance: random.Random) -> dict[str, Any]:
     return window
 
 
-def _shop(chance: random.Random, name: str, policies: Mapping[str, Any]) -> Shop:
+def _shop(chance: random.Random, name: str, policies: Mapping[str, Any], estate: Estate) -> Shop:
     named = ["queue-depth"] if chance.random() < 0.9 else []
     named += [other for other in ("office", "gpu-price") if chance.random() < 0.35]
     if not named:
         named = ["office"]
     places = tuple(
         _place(chance, place, vendor)
-        for place, vendor in zip("abc", chance.sample(_VENDORS, chance.choice([1, 2, 2, 3])), strict=False)
+        for place, vendor in zip("abc", chance.sample(estate, chance.choice([1, 2, 2, 3])), strict=False)
     )
     if len(places) == 1 and places[0].native and chance.random() < 0.6:
         places = (places[0].model_copy(update={"control": "floor"}),)

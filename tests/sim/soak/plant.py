@@ -94,6 +94,10 @@ class Plant:
                 if key not in self.deployed:
                     self._deploy(key, place)
 
+    def id_of(self, key: str) -> str:
+        """The world's name of a deployment."""
+        return key
+
     def _deploy(self, key: str, place: Place) -> None:
         count = max(place.replicas, 1) if place.zero == "impossible" else place.replicas
         self.deployed[key] = Deployed(key, place, exactly(count))
@@ -129,13 +133,13 @@ class Plant:
 
     def _bring(self, one: Deployed, count: int) -> None:
         try:
-            self.world.set_replicas(one.key, count, self.world.now)
+            self.world.set_replicas(self.id_of(one.key), count, self.world.now)
         except OutOfStock as error:
             raise NoCapacity(str(error)) from error
 
     def ask(self, one: Deployed, replicas: ReplicaRange) -> None:
         """Carry out a request. Raises: NoCapacity."""
-        running = self.world.status(one.key).replicas_set
+        running = self.world.status(self.id_of(one.key)).replicas_set
         self._bring(one, min(max(running, replicas.minimum), replicas.maximum))
         one.asked = replicas
 
@@ -153,7 +157,9 @@ class Plant:
     def ready(self, service: str) -> dict[str, int]:
         """Replicas of a service that really serve, by key."""
         prefix = f"{service}/"
-        return {key: self.world.status(key).ready for key in self.deployed if key.startswith(prefix)}
+        return {
+            key: self.world.status(self.id_of(key)).ready for key in self.deployed if key.startswith(prefix)
+        }
 
     def look(self, one: Deployed) -> Observation:
         """What the vendor says if it tells the truth."""

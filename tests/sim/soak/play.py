@@ -69,7 +69,7 @@ class Verdict:
 def play(scenario: Scenario) -> Verdict:
     """Play a scenario to its end, or to its first foul."""
     if scenario.http:
-        from tests.sim.soak.street import HttpRun
+        from tests.sim.soak.wire import HttpRun
 
         run: Run = HttpRun(scenario)
     else:
@@ -130,8 +130,8 @@ class Run:
                     await self._calm_down()
                 await self._one_tick()
                 self.tick += 1
-            if not self.referee.fouls:
-                await self._finish()
+            if scenario.calm_ticks and not self.referee.fouls:
+                self._finish()
             await self._close()
         left = asyncio.all_tasks() - {asyncio.current_task()}
         if left and not self.referee.fouls:
@@ -203,12 +203,16 @@ class Run:
         self.plant.advance(self.scenario.starts_at + began - self._true_0)
         for act in self.weather.turn(self.tick):
             await self._begin(act)
+        self._weathered()
         if self.house.daemon is None and self.tick >= self._down_until:
             await self._start()
         if self.house.daemon is not None:
             await self._live()
         await self._rivalry()
         await self.clock.sleep(max(0.0, self.scenario.interval_s - (self.clock.monotonic() - began)))
+
+    def _weathered(self) -> None:
+        """The acts in force have changed, perhaps."""
 
     async def _live(self) -> None:
         daemon = self.house.daemon
@@ -293,12 +297,12 @@ class Run:
     def _world(self, act: Act) -> None:
         plant, what, world = self.plant, act.what, self.plant.world
         if what is What.KILL:
-            if world.kill_replica(act.target, world.now):
+            if world.kill_replica(plant.id_of(act.target), world.now):
                 self.weather.note(what)
             return
         self.weather.note(what)
         if what is What.START_FAILS:
-            world.start_up_fails(act.target, int(act.amount), world.now)
+            world.start_up_fails(plant.id_of(act.target), int(act.amount), world.now)
         elif what is What.PRICE:
             plant.prices[act.target] = act.amount
         elif what is What.BY_HAND:
@@ -383,22 +387,22 @@ class Run:
             await self._start()
         self.plant.demand.update(scenario.calm_demand)
         for key in scenario.final().places():
-            world = self.plant.world
-            world.start_up_fails(key, 0, world.now)
-            world.set_stock(world.spec(key).gpu_type, None)
+            world, id_ = self.plant.world, self.plant.id_of(key)
+            world.start_up_fails(id_, 0, world.now)
+            world.set_stock(world.spec(id_).gpu_type, None)
         daemon = self.house.daemon
         assert daemon is not None
         for shop in scenario.final().shops:
             await daemon.clear_override(shop.name, None, reason="calm", actor="anna")
         await daemon.resume(None, None, reason="calm", actor="anna")
 
-    async def _finish(self) -> None:
+    def _finish(self) -> None:
         scenario = self.scenario
         settled_s = (scenario.calm_ticks - STABLE_TICKS) * scenario.interval_s / 2
         calm = Calm(scenario.final(), scenario.calm_demand, self.referee)
         self.referee.fouls.extend(calm.judge(self._calm_ticks, settled_s))
         for key, place in scenario.final().places().items():
-            status = self.plant.world.status(key)
+            status = self.plant.world.status(self.plant.id_of(key))
             if status.starting or (not place.native and status.ready != self.plant.deployed[key].asked[0]):
                 self._foul("calm: not ready", f"{key}: {status}, asked for {self.plant.deployed[key].asked}")
 
@@ -428,7 +432,8 @@ def _listening(heard: list[str]) -> Iterator[None]:
             heard.append(traceback.format_exc())
         raise structlog.DropEvent
 
-    before = structlog.get_config()
+    before, disabled = structlog.get_config(), logging.root.manager.disable
+    logging.disable(logging.CRITICAL)  # aiohttp's servers tell of every client that went away
     structlog.configure(
         processors=[listen],
         wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
@@ -438,6 +443,7 @@ def _listening(heard: list[str]) -> Iterator[None]:
         yield
     finally:
         structlog.configure(**before)
+        logging.disable(disabled)
 
 
 def _difference(known: Memory, recalled: Memory) -> str:

@@ -242,7 +242,7 @@ class Referee:
             seen = snapshot.get("deployments", {}).get(key)
             self._alone(key, decision, seen, kinds)
             spread = _spread(decision, "to")
-            if spread is None or decision["replicas_from"] is None:
+            if spread is None or decision["replicas_from"] is None or key not in self.known:
                 continue
             site = evidence.get("deployments", {}).get(name, {})
             moves.append(

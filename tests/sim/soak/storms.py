@@ -27,7 +27,7 @@ def storm(chance: random.Random, scenario: Scenario) -> list[Act]:
     if len(scenario.configurations) > 1 and What.RELOAD not in kinds:
         kinds.append(What.RELOAD)
     if scenario.http:
-        kinds = [what for what in kinds if what in HTTP_KINDS]
+        kinds = [what for what in kinds if what in HTTP_KINDS] or [What.UNAVAILABLE]
     weights = [2.0 ** chance.uniform(0.0, 5.0) for _ in kinds]
     count = max(3, int(scenario.storm_ticks / chance.choice([6, 12, 25, 60])))
     acts = []
@@ -253,5 +253,13 @@ _MAKERS: Final[dict[What, Maker]] = {
     What.CLEAR: _clear,
 }
 
-HTTP_KINDS: Final = frozenset(_MAKERS)
-"""Kinds that the real vendors' emulators know."""
+HTTP_KINDS: Final = frozenset(
+    {
+        *(What.UNAVAILABLE, What.RATE_LIMITED, What.BAD_REPLY, What.HANG, What.SLOW, What.IGNORE),
+        *(What.ANSWER_LOST, What.STALE_READS, What.KILL, What.START_FAILS, What.BY_HAND, What.LIE),
+        *(What.MISSING, What.SOURCE_HANGS, What.SOURCE_BUG, What.COUNTER_RESET, What.CLOCK),
+        *(What.DISK_FULL, What.KILLED, What.STOPPED, What.SAME_JOURNAL, What.RELOAD, What.PAUSE),
+        *(What.RESUME, What.OVERRIDE, What.CLEAR),
+    }
+)
+"""Kinds that the vendors' emulators, the small Prometheus and the files know."""

@@ -53,6 +53,10 @@ class Weather:
                 return act
         return None
 
+    def acts(self, what: What) -> list[Act]:
+        """What is in force of this kind now; nothing is counted."""
+        return [act for act, _ in self._active.get(what, ())]
+
     def note(self, what: What) -> None:
         """It really happened."""
         self.struck[what.value] += 1
