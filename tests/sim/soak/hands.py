@@ -1,4 +1,4 @@
-"""Hands off: after somebody else has set a count, nothing is written there for a while (section 4.9)."""
+"""Hands off: after somebody else has set a count, nothing is written there for a while."""
 
 from __future__ import annotations
 

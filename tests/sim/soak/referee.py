@@ -1,4 +1,4 @@
-"""The referee: the promises of design.md, section 10, over what the ports and the journal really saw.
+"""The referee: the promises of docs/architecture.md over what the ports and the journal really saw.
 
 It shares no code with the planner or with the product's own checker. It is told of every record that the
 journal took, every answer of a provider and every write on its way, and keeps a list of fouls.
@@ -25,7 +25,7 @@ REASONS: Final = frozenset(
         *("reassert", "no_capacity", "provider_error", "no_wake_signal", "clock", "brake"),
     }
 )
-"""The closed list of section 9; the kinds of policies are the only others."""
+"""The closed list of reason codes; the kinds of policies are the only others."""
 
 NO_OBSTACLE: Final = frozenset(
     {

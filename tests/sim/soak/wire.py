@@ -303,7 +303,7 @@ def _fault(act: Act) -> Fault:
     lost = act.what is What.ANSWER_LOST
     return Fault(
         kind=_FAULTS[act.what],
-        applies_to="writes" if lost or act.what is What.IGNORE else side,  # type: ignore[arg-type]
+        applies_to="writes" if lost or act.what is What.IGNORE else side,
         probability=act.share,
         after_effect=lost,
         latency_s=act.amount if act.what is What.SLOW else 0.0,
