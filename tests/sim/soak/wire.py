@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from autoscaler.clock import SystemClock
 from autoscaler.config import load
@@ -299,11 +299,12 @@ class HttpRun(Run):
 
 
 def _fault(act: Act) -> Fault:
-    side = {"write": "writes", "list": "reads", "read": "reads"}.get(act.word, "all")
+    sides: Mapping[str, Literal["reads", "writes"]] = {"write": "writes", "list": "reads", "read": "reads"}
+    side = sides.get(act.word, "all")
     lost = act.what is What.ANSWER_LOST
     return Fault(
         kind=_FAULTS[act.what],
-        applies_to="writes" if lost or act.what is What.IGNORE else side,  # type: ignore[arg-type]
+        applies_to="writes" if lost or act.what is What.IGNORE else side,
         probability=act.share,
         after_effect=lost,
         latency_s=act.amount if act.what is What.SLOW else 0.0,
