@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-from hypothesis import HealthCheck, Phase, find, settings
+from hypothesis import HealthCheck, Phase, assume, find, settings
 from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 
@@ -59,7 +59,7 @@ def _smallest(
     strategy: st.SearchStrategy[Scenario], fails: _Fails, otherwise: Scenario, tries: int
 ) -> Scenario:
     try:
-        found = find(
+        return find(
             strategy,
             fails,
             settings=settings(
@@ -73,7 +73,6 @@ def _smallest(
         )
     except NoSuchExample:
         return otherwise
-    return found if len(found.text()) <= len(otherwise.text()) else otherwise
 
 
 def _until(scenario: Scenario, verdict: Verdict) -> Scenario:
@@ -104,8 +103,7 @@ def _without_estate(draw: st.DrawFn, scenario: Scenario) -> Scenario:
     acts = [act for act in scenario.acts if _is_about(act, left, gone, len(configurations))]
     demand = {name: level for name, level in scenario.demand.items() if name in left}
     calm = {name: level for name, level in scenario.calm_demand.items() if name in left}
-    if not all(one.shops for one in configurations):
-        return scenario
+    assume(all(one.shops for one in configurations))
     return scenario.model_copy(
         update={
             "configurations": tuple(configurations),
@@ -155,7 +153,7 @@ def _sooner(draw: st.DrawFn, scenario: Scenario) -> Scenario:
         gap = _less(draw, act.tick - before)
         before = act.tick
         at += gap
-        acts.append(act.model_copy(update={"tick": at, "ticks": _less(draw, act.ticks)}))
+        acts.append(act.model_copy(update={"tick": at, "ticks": max(1, _less(draw, act.ticks))}))
     rest = _less(draw, max(1, scenario.storm_ticks - before))
     storm_ticks = max(at + rest, at + 1)
     return scenario.model_copy(update={"acts": tuple(acts), "storm_ticks": storm_ticks})

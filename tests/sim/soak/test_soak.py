@@ -53,6 +53,7 @@ def test_a_planted_bug_is_found(bug: Bug) -> None:
     assert verdict.check in bug.found_by, verdict.fouls[:3]
 
 
+@pytest.mark.timeout(600)
 def test_a_failing_scenario_is_cut_down_to_what_a_person_can_read() -> None:
     (bug,) = [bug for bug in BUGS if bug.name == "people are forgotten"]
     scenario = draw(bug.seed, Kind.SHORT)

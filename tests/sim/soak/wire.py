@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from autoscaler.clock import SystemClock
 from autoscaler.config import load
@@ -299,7 +299,8 @@ class HttpRun(Run):
 
 
 def _fault(act: Act) -> Fault:
-    side = {"write": "writes", "list": "reads", "read": "reads"}.get(act.word, "all")
+    sides: Mapping[str, Literal["reads", "writes"]] = {"write": "writes", "list": "reads", "read": "reads"}
+    side = sides.get(act.word, "all")
     lost = act.what is What.ANSWER_LOST
     return Fault(
         kind=_FAULTS[act.what],
