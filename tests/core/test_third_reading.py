@@ -260,3 +260,11 @@ def test_a_want_of_unknown_demand_is_demand_that_was_seen() -> None:
     run = Run(a_fleet(service)).tick(a=2)
 
     assert run.past().demand_seen_at == START + run.at
+
+
+def test_a_floor_that_is_met_is_beyond_no_budget_any_more() -> None:
+    service = a_service(policies=(NamedPolicy("floor", Limit(at_least=4)),), budget_usd_per_hour=2.0)
+    run = Run(a_fleet(service, fixed_prices={"exo/gpua5000": 1.0})).tick(0, 0, a=1)
+    assert run.verdict() == (4, "floor_over_budget")
+
+    assert run.tick(0, 0, a=4).verdict() == (4, "limit")
