@@ -268,3 +268,14 @@ def test_a_floor_that_is_met_is_beyond_no_budget_any_more() -> None:
     assert run.verdict() == (4, "floor_over_budget")
 
     assert run.tick(0, 0, a=4).verdict() == (4, "limit")
+
+
+def test_steps_of_the_period_count_also_when_older_ones_are_forgotten() -> None:
+    run = chat_run(step_up_replicas_max=2, step_period_s=60).tick(0, 10, a=0)
+    assert run.to() == 1
+    run.tick(0, 25, a=1, after=45.0)
+    assert run.to() == 2
+
+    run.tick(0, 200, a=2, after=30.0)  # The first is 75 s ago, the second 30 s.
+
+    assert run.verdict() == (3, "step")
