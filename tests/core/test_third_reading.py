@@ -15,6 +15,7 @@ from autoscaler.core.model import (
     Observation,
     Outcome,
     OutcomeWord,
+    Override,
     Pause,
     Phase,
     Sample,
@@ -279,3 +280,14 @@ def test_steps_of_the_period_count_also_when_older_ones_are_forgotten() -> None:
     run.tick(0, 200, a=2, after=30.0)  # The first is 75 s ago, the second 30 s.
 
     assert run.verdict() == (3, "step")
+
+
+@pytest.mark.parametrize("other", ["alpha", "zulu"])
+def test_an_override_of_one_service_is_none_of_another(other: str) -> None:
+    elsewhere = a_service(other, deployments=(Deployment(other, "x", "exo", 16, 6),))
+    act = Human(overrides=(Override(other, None, 5, None, START + 10_000, "a launch", "anna"),))
+
+    run = Run(a_fleet(a_service(), elsewhere)).tick(0, 10, a=1, keys={f"{other}/x": seen(1)}, human=act)
+
+    assert run.to() == 1
+    assert run.verdict("x", other) == (5, "override")
