@@ -15,6 +15,7 @@ from autoscaler.core.model import (
     Observation,
     Outcome,
     OutcomeWord,
+    Override,
     Pause,
     Phase,
     Sample,
@@ -260,3 +261,33 @@ def test_a_want_of_unknown_demand_is_demand_that_was_seen() -> None:
     run = Run(a_fleet(service)).tick(a=2)
 
     assert run.past().demand_seen_at == START + run.at
+
+
+def test_a_floor_that_is_met_is_beyond_no_budget_any_more() -> None:
+    service = a_service(policies=(NamedPolicy("floor", Limit(at_least=4)),), budget_usd_per_hour=2.0)
+    run = Run(a_fleet(service, fixed_prices={"exo/gpua5000": 1.0})).tick(0, 0, a=1)
+    assert run.verdict() == (4, "floor_over_budget")
+
+    assert run.tick(0, 0, a=4).verdict() == (4, "limit")
+
+
+def test_steps_of_the_period_count_also_when_older_ones_are_forgotten() -> None:
+    run = chat_run(step_up_replicas_max=2, step_period_s=60).tick(0, 10, a=0)
+    assert run.to() == 1
+    run.tick(0, 25, a=1, after=45.0)
+    assert run.to() == 2
+
+    run.tick(0, 200, a=2, after=30.0)  # The first is 75 s ago, the second 30 s.
+
+    assert run.verdict() == (3, "step")
+
+
+@pytest.mark.parametrize("other", ["alpha", "zulu"])
+def test_an_override_of_one_service_is_none_of_another(other: str) -> None:
+    elsewhere = a_service(other, deployments=(Deployment(other, "x", "exo", 16, 6),))
+    act = Human(overrides=(Override(other, None, 5, None, START + 10_000, "a launch", "anna"),))
+
+    run = Run(a_fleet(a_service(), elsewhere)).tick(0, 10, a=1, keys={f"{other}/x": seen(1)}, human=act)
+
+    assert run.to() == 1
+    assert run.verdict("x", other) == (5, "override")

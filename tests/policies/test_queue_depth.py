@@ -269,6 +269,16 @@ def test_a_standstill_of_starts_leaves_what_was_learned() -> None:
     assert _want(QueueDepth(service_s=30), view) == 58.0
 
 
+@pytest.mark.parametrize(
+    ("queued", "told"),
+    [(1, "1 request needs {supply} at 0.80"), (2, "2 requests at once need {supply} at 0.80")],
+)
+def test_one_request_is_told_as_one(queued: float, told: str) -> None:
+    (proposal,) = QueueDepth().propose(a_view({"queued": queued, "running": 0}))
+
+    assert proposal.reason == told
+
+
 def test_what_was_learned_wins_over_service_s_while_nothing_is_measured() -> None:
     view = a_view({"queued": 260, "running": 32}, state={"v": 1, "service_s": 30.0})
 
