@@ -43,7 +43,7 @@ bench: setup ## the benchmarks
 quality: setup ## the table of decision quality over the traces in TRACES=DIR
 	@$(BIN)/python -m benchmarks.quality $(TRACES) $(ARGS)
 
-soak: setup ## whole daemons under random faults; SEEDS=1000 of them
+soak: setup ## storms over the whole daemon in virtual time: make soak SEEDS=1000
 	@$(BIN)/python -m tests.sim.soak --seeds $(SEEDS) $(ARGS)
 
 planted: setup ## deliberate bugs, each of which tests must notice
@@ -69,5 +69,5 @@ image: ## build the container image with docker; ARGS goes to docker build
 
 clean: ## remove .venv, caches and built files
 	@[ ! -f $(VENV)/pyvenv.cfg ] || rm -rf $(VENV)
-	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .demo build dist
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .demo .soak build dist
 	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
