@@ -235,6 +235,19 @@ async def test_the_runs_shown_can_be_chosen(tab: Tab, tmp_path: Path) -> None:
     assert await tab.value("document.querySelectorAll('.plot[data-drawn]').length") == 2 + 2 * 4
 
 
+async def test_of_a_large_fleet_a_service_is_drawn_when_it_is_opened(tab: Tab, tmp_path: Path) -> None:
+    series = a_series([1, 2, 3], {"a": [1, 1, 1]})
+    run = a_run("new", *(recorded(series, f"service-{at}") for at in range(9)))
+    await open_page(tab, tmp_path, page([run], "Fleet"))
+    assert await tab.value("document.querySelectorAll('.plot').length") == 1  # the total
+
+    await tab.value("document.querySelectorAll('.service summary')[4].click()")
+    await tab.value("new Promise((done) => setTimeout(done, 100))")
+
+    assert await tab.value("document.querySelectorAll('.plot[data-drawn]').length") == 1 + 6
+    assert (await texts(tab, ".service[open] h2")) == ["service-4"]
+
+
 async def test_the_keyboard_moves_the_cursor_and_the_span(tab: Tab, tmp_path: Path) -> None:
     await open_page(tab, tmp_path, page(small(), "Small"))
     await tab.value("document.querySelectorAll('.plot')[2].focus()")
