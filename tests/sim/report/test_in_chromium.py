@@ -82,6 +82,10 @@ def small() -> list[RunResult]:
     return [a_run("new", recorded(series)), a_run("old", recorded(series))]
 
 
+def one_of(demand: list[int]) -> RunResult:
+    return a_run("new", recorded(a_series(demand, {"a": [1] * len(demand)})))
+
+
 async def texts(tab: Tab, selector: str) -> list[str]:
     found: list[str] = await tab.value(
         f"Array.from(document.querySelectorAll({json.dumps(selector)}), (one) => one.textContent)"
@@ -193,6 +197,20 @@ async def test_pointing_at_one_plot_reads_all_of_them_at_that_moment(tab: Tab, t
     )
     assert len(lines) == 10
     assert all(lines)
+
+
+async def test_one_tick_of_many_is_seen_and_read_as_the_highest_of_its_point(
+    tab: Tab, tmp_path: Path
+) -> None:
+    demand = [3] * 3000
+    demand[1201] = 999
+    await open_page(tab, tmp_path, page([one_of(demand)], "Spike"))
+    assert "demand (running + waiting)max 999" in await texts(tab, ".legend li")
+
+    x, y = await where(tab, 2, 600.5 / 1500)
+    await tab.mouse("mouseMoved", x, y)
+
+    assert "demand (running + waiting)3–999" in await texts(tab, ".legend li")
 
 
 async def test_dragging_shows_that_span_in_all_plots_and_a_double_click_the_whole(
