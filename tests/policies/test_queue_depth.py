@@ -271,9 +271,15 @@ def test_a_standstill_of_starts_leaves_what_was_learned() -> None:
 
 @pytest.mark.parametrize(
     ("queued", "told"),
-    [(1, "1 request needs {supply} at 0.80"), (2, "2 requests at once need {supply} at 0.80")],
+    [
+        (1, "1 request needs {supply} at 0.80"),
+        (2, "2 requests at once need {supply} at 0.80"),
+        (12.345, "12.3 requests at once need {supply} at 0.80"),
+        (1234, "1234 requests at once need {supply} at 0.80"),
+        (1234.5, "1234 requests at once need {supply} at 0.80"),
+    ],
 )
-def test_one_request_is_told_as_one(queued: float, told: str) -> None:
+def test_requests_are_counted_as_a_person_writes_them(queued: float, told: str) -> None:
     (proposal,) = QueueDepth().propose(a_view({"queued": queued, "running": 0}))
 
     assert proposal.reason == told
