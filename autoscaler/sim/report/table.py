@@ -106,6 +106,6 @@ _COLUMNS: Final = (
     Column("p95", "s", lambda one: _fixed(one.p95_s, 1)),
     Column("p99", "s", lambda one: _fixed(one.p99_s, 1)),
     Column("changes", "per h", lambda one: _fixed(one.changes_per_hour, 2)),
-    Column("ratio", "to ideal", lambda one: _fixed(one.cost_ratio, 2, NONE)),
+    Column("ratio", "ideal", lambda one: _fixed(one.cost_ratio, 2, NONE)),
 )
-_BOUND: Final = Column("ratio", "to bound", lambda one: _fixed(one.bound_ratio, 2, NONE))
+_BOUND: Final = Column("ratio", "bound", lambda one: _fixed(one.bound_ratio, 2, NONE))

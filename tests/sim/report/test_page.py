@@ -119,7 +119,7 @@ def test_the_page_shows_the_table_with_what_was_broken_and_the_notes() -> None:
         "A day",
         "1 d from 2026-11-23 00:00:00 UTC",
         "in time%",
-        "ratioto ideal",
+        "ratioideal",
         "candidate-policy",
         "config.example broke promises",
         "config.example broke promise 7 (no decrease lowers capacity",

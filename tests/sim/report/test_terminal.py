@@ -59,7 +59,7 @@ def test_each_number_stands_right_aligned_under_its_head_and_unit(terminal: Term
     lines = terminal.lines(a_run("a", a_service(usd=12_345.678)), IDEAL)
     head = next(at for at, line in enumerate(lines) if line.startswith("run"))
 
-    ends = [lines[head].index(unit) + len(unit) for unit in ("USD", "hours", "%", "per h", "to ideal")]
+    ends = [lines[head].index(unit) + len(unit) for unit in ("USD", "hours", "%", "per h", "ideal")]
     assert all(
         lines[at][end - 1].isdigit() and not lines[at][end : end + 1].strip()
         for at in (head + 2, head + 3)
@@ -141,12 +141,15 @@ def test_a_late_request_is_never_rounded_away(requests: int, late: int, text: st
 
 
 def test_a_believable_table_fits_into_80_columns(terminal: Terminal) -> None:
-    big = a_service(usd=12_345.67, gpu_hours=9876.5, p50_s=0.4, p95_s=12.5, p99_s=123.4)
-    lines = terminal.lines(a_run("candidate", big, violations={"7": 2}), IDEAL, columns=80)
+    big = a_service(usd=1234.56, gpu_hours=987.6, p50_s=0.4, p95_s=12.5, p99_s=123.4)
+    best = a_service(usd=1000.0, gpu_hours=800.0)
+    ideal = a_run("clairvoyant", best, kind="clairvoyant", usd_lower_bound=900.0)  # which adds a column
+    lines = terminal.lines(a_run("candidate", big, violations={"7": 2}), ideal, columns=80)
     table = [line for line in lines if line.startswith(("candidate", "run", "clairvoyant"))]
 
     assert len(table) == 3
     assert max(map(len, table)) <= 80
+    assert row(lines, "candidate").split()[-2:] == ["1.23", "1.37"]
 
 
 def test_in_a_narrow_terminal_a_long_name_folds_and_no_figure_is_lost(terminal: Terminal) -> None:
