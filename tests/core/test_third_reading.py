@@ -291,3 +291,45 @@ def test_an_override_of_one_service_is_none_of_another(other: str) -> None:
 
     assert run.to() == 1
     assert run.verdict("x", other) == (5, "override")
+
+
+def test_what_is_set_when_blindness_begins_is_what_must_be_carried() -> None:
+    run = chat_run().settle(3, running=10, a=5)
+    assert run.evidence().need == 12.5
+
+    assert run.tick(None, None, a=5).evidence().need == 80.0
+
+
+def test_a_doubted_clock_keeps_what_is_set_and_remembers_that_it_did() -> None:
+    run = chat_run().settle(25, running=60, a=5).tick(0, 10, a=5, clock="back")
+
+    assert run.past().kept
+
+
+def test_a_large_count_at_its_maximum_is_at_its_bound() -> None:
+    run = chat_run(replicas_max=1000).tick(0, 100_000, a=0)
+
+    assert run.verdict() == (1000, "bounds")
+
+
+def test_an_obstacle_is_named_below_a_floor_and_not_above_it() -> None:
+    floor = (replace(DEAR, min_replicas=4),)
+    no_gpu = {"available": False}
+
+    below = Run(a_fleet(a_service(deployments=floor))).tick(0, 0, a=seen(1, **no_gpu))
+    above = Run(a_fleet(a_service(deployments=floor))).tick(0, 60, a=seen(5, **no_gpu))
+
+    assert below.verdict() == (1, "no_capacity")
+    assert above.verdict() == (5, "hold")
+
+
+def test_the_day_of_hands_off_is_over_at_its_last_instant() -> None:
+    run = chat_run().tick(0, 20, a=2)
+    for count in (3, 4, 5, 5):
+        run.tick(0, 20, a=count)
+    until = run.known().left_alone_until
+    assert until is not None
+
+    run.tick(0, 20, a=4, after=until - START - run.at)
+
+    assert run.known().drift_until == until + 600

@@ -565,3 +565,16 @@ def test_dates_may_be_dates_of_toml() -> None:
         instant("2026-12-24 00:00", ZURICH),
         instant("2026-12-27 00:00", ZURICH),
     ]
+
+
+def test_a_window_of_ten_years_ahead_is_an_edge() -> None:
+    schedule = a_schedule({"start": "08:00", "end": "18:00", "at_least": 2, "from": "2037-06-01"})
+
+    (opens,) = schedule.edges(instant("2026-11-21 12:00"), 1)
+
+    assert opens.at == instant("2037-06-01 08:00", ZURICH)
+
+
+def test_a_zone_of_a_known_city_in_a_wrong_place_is_suggested() -> None:
+    with pytest.raises(ValidationError, match="did you mean Europe/Zurich"):
+        Schedule.model_validate({"time_zone": "Switzerland/Zurich", "windows": [{"at_least": 1}]})
