@@ -5,10 +5,13 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 VENV ?= .venv
 ARGS ?=
+TRACES ?=
+SEEDS ?= 50
 BIN := $(VENV)/bin
 export VENV
 
-.PHONY: help demo setup test lint types bench lock check-lock docs check-docs image clean setup-run
+.PHONY: help demo setup test lint types bench quality soak planted mutants lock check-lock docs check-docs image clean \
+    setup-run
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -37,6 +40,18 @@ bench: setup ## the benchmarks
 	    name=$$(basename "$$file" .py); $(BIN)/python -m "benchmarks.$$name" $(ARGS) || exit 1; \
 	done
 
+quality: setup ## the table of decision quality over the traces in TRACES=DIR
+	@$(BIN)/python -m benchmarks.quality $(TRACES) $(ARGS)
+
+soak: setup ## storms over the whole daemon in virtual time: make soak SEEDS=1000
+	@$(BIN)/python -m tests.sim.soak --seeds $(SEEDS) $(ARGS)
+
+planted: setup ## deliberate bugs, each of which tests must notice
+	@$(BIN)/python -m tests.planted $(ARGS)
+
+mutants: setup ## random bugs in core and policies, and the share of them that tests notice
+	@$(BIN)/python scripts/mutants.py $(ARGS)
+
 lock: setup ## write the lock files from pyproject.toml; ARGS=--upgrade takes the newest versions
 	@scripts/lock.sh $(ARGS)
 
@@ -54,5 +69,5 @@ image: ## build the container image with docker; ARGS goes to docker build
 
 clean: ## remove .venv, caches and built files
 	@[ ! -f $(VENV)/pyvenv.cfg ] || rm -rf $(VENV)
-	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .demo build dist
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .demo .soak build dist
 	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

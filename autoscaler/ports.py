@@ -234,8 +234,9 @@ class Record:
     """One entry of the journal: what kind, when, and a JSON body.
 
     Kinds: ``start`` (config hash, version), ``tick`` (snapshot and plan), ``outcomes``, ``human``,
-    ``checkpoint`` (memory), ``prices`` (every price that is known, when one changes), ``event`` (anything
-    else that a person may ask about).
+    ``checkpoint`` (memory), ``prices`` (every price that is known, when one changes), ``shadow`` (what shadow
+    policies would have done, when it is something new), ``event`` (anything else that a person may ask
+    about).
     """
 
     kind: str

@@ -69,6 +69,7 @@ class Ends:
             queries=config.queries,
             push=_push_door(self._expecting(config)),
             labels=config.labels,
+            shadows=config.shadows,
         )
 
     def _provider(self, name: str, settings: ProviderSettings) -> Provider:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from autoscaler import __version__
-from autoscaler.cli.interface import act, ask, operate
+from autoscaler.cli.interface import act, ask, operate, prove
 
 HELP = """Keep hosted GPU inference as cheap as its promises allow.
 
@@ -55,5 +55,5 @@ def options(
     """Options of the program itself."""
 
 
-for part in (operate, ask, act):
+for part in (operate, ask, prove, act):
     part.register(app)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from autoscaler.config.drafts import ServiceDraft
+from autoscaler.config.fingerprint import shadow_fingerprint
 from autoscaler.config.models import Mode, PriceSettings
 from autoscaler.core.fleet import Deployment, Fleet, Service, SignalRule
 from autoscaler.core.model import key_of
@@ -30,6 +32,27 @@ def fleet_of(
         ),
         config_hash=config_hash,
     )
+
+
+def shadows_of(
+    services: Sequence[ServiceDraft],
+    modes: Mapping[str, Mode],
+    prices: Sequence[PriceSettings],
+    interval_s: float,
+) -> Mapping[str, Fleet]:
+    """By service that has a shadow: the service alone with those policies, which act on what is imagined.
+
+    The fleet's budget is left out: what of it would be left for the service depends on the others.
+    """
+    found: dict[str, Fleet] = {}
+    for one in services:
+        if one.shadow:
+            name = shadow_fingerprint(one, interval_s, modes[one.name])
+            alone = fleet_of(
+                [replace(one, policies=one.shadow)], {one.name: "act"}, prices, interval_s, None, name
+            )
+            found[one.name] = alone
+    return MappingProxyType(found)
 
 
 def _service(draft: ServiceDraft, mode: Mode) -> Service:

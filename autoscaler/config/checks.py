@@ -10,6 +10,7 @@ from autoscaler.config.gpus import stated_gpus
 from autoscaler.config.models import PriceSettings
 from autoscaler.config.problems import listed
 from autoscaler.config.reader import Reader
+from autoscaler.core.fleet import NamedPolicy
 
 
 def check_services(
@@ -25,6 +26,7 @@ def check_services(
         _check_control(reader, service)
         _check_chainlets(reader, service)
         _check_signals(reader, service)
+        _check_shadow(reader, service)
     _check_named_once(reader, services)
     _check_budgets(reader, services, prices, budget_usd_per_hour)
 
@@ -101,7 +103,7 @@ def _check_signals(reader: Reader, service: ServiceDraft) -> None:
     if not isinstance(service.settings.signals, Mapping):
         return
     defined = service.settings.signals.keys()
-    for named in service.policies:
+    for named in (*service.policies, *service.shadow):
         missing = [name for name in named.policy.signals_read() if name not in defined]
         if missing:
             reader.problem(
@@ -109,6 +111,23 @@ def _check_signals(reader: Reader, service: ServiceDraft) -> None:
                 f"the policy {named.name} reads {listed(missing).replace(' or ', ' and ')}, which "
                 f"{'is' if len(missing) == 1 else 'are'} not defined here; defined are {listed(defined)}",
             )
+
+
+def _check_shadow(reader: Reader, service: ServiceDraft) -> None:
+    """A shadow that is what is active already would tell nothing for as long as it runs."""
+    if not service.whole or not service.shadow:
+        return
+    active, shadow = (sorted(map(_said, policies)) for policies in (service.policies, service.shadow))
+    if active == shadow:
+        reader.problem(
+            (*service.keys, "shadow"),
+            "these are the policies that are active already; allowed are others, or no shadow at all ([])",
+        )
+
+
+def _said(named: NamedPolicy) -> str:
+    """A policy by what it does: its name is only where its file lies."""
+    return f"{named.policy.kind} {named.policy.model_dump_json()}"
 
 
 def _check_named_once(reader: Reader, services: Sequence[ServiceDraft]) -> None:

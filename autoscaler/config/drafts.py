@@ -55,6 +55,7 @@ class ServiceDraft:
     signals: Mapping[str, SignalDraft]
     deployments: tuple[DeploymentDraft, ...]
     whole: bool
+    shadow: tuple[NamedPolicy, ...] = ()
 
     @property
     def replicas_max(self) -> int:
@@ -88,11 +89,12 @@ def read_service(
     signals = _read_signals(reader, merged.get("signals", {}), (*keys, "signals"), known)
     deployments = _read_deployments(reader, table, keys, known)
     policies = _read_policies(reader, merged.get("policies"), (*keys, "policies"), known)
+    shadow = _read_policies(reader, merged.get("shadow"), (*keys, "shadow"), known)
     if settings is None:
         # The parts can still be compared with each other, and with other services.
         settings = ServiceSettings.model_construct(policies=(), signals=merged.get("signals", {}))
     whole = reader.problems_count == before
-    return ServiceDraft(name, keys, settings, policies, signals, deployments, whole)
+    return ServiceDraft(name, keys, settings, policies, signals, deployments, whole, shadow)
 
 
 def _inherited(defaults: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:

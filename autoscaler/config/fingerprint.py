@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from autoscaler.config import allowed
 from autoscaler.config.drafts import ServiceDraft
 from autoscaler.config.models import PriceSettings
+from autoscaler.core.fleet import NamedPolicy
 
 CHARS: Final = 12
 
@@ -28,7 +29,8 @@ def fingerprint(
     """The first 12 hex digits of SHA-256 over all settings in force and the policies.
 
     Left out: secrets, paths, [http] and the rest of [daemon], which say where the daemon runs and not
-    what it decides. The order of tables and keys does not matter, nor whether a default is written out.
+    what it decides; and ``shadow``, which decides nothing. The order of tables and keys does not matter, nor
+    whether a default is written out.
     """
     whole = {
         "daemon": daemon,
@@ -38,6 +40,16 @@ def fingerprint(
         "sources": {name: _public(model) for name, model in sources.items()},
         "services": {service.name: _service(service) for service in services},
     }
+    return _digest(whole)
+
+
+def shadow_fingerprint(service: ServiceDraft, interval_s: float, mode: str) -> str:
+    """The same of one service with its shadow: what an account of the two is about."""
+    shadow = [_policy(one) for one in service.shadow]
+    return _digest({**_service(service), "shadow": shadow, "interval_s": interval_s, "mode": mode})
+
+
+def _digest(whole: Mapping[str, Any]) -> str:
     text = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()[:CHARS]
 
@@ -50,11 +62,8 @@ def _public(model: BaseModel) -> dict[str, Any]:
 
 def _service(service: ServiceDraft) -> dict[str, Any]:
     return {
-        **service.settings.model_dump(mode="json", exclude={"policies", "signals", "deployments"}),
-        "policies": [
-            {"name": one.name, "kind": one.policy.kind, "keys": one.policy.model_dump(mode="json")}
-            for one in service.policies
-        ],
+        **service.settings.model_dump(mode="json", exclude={"policies", "shadow", "signals", "deployments"}),
+        "policies": [_policy(one) for one in service.policies],
         "signals": {
             name: {**signal.settings.model_dump(mode="json"), "options": signal.options}
             for name, signal in service.signals.items()
@@ -64,3 +73,7 @@ def _service(service: ServiceDraft) -> dict[str, Any]:
             for one in service.deployments
         ),
     }
+
+
+def _policy(named: NamedPolicy) -> dict[str, Any]:
+    return {"name": named.name, "kind": named.policy.kind, "keys": named.policy.model_dump(mode="json")}

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 from pydantic import BaseModel
 
 from autoscaler.config.advice import advise, advise_http, advise_prices
-from autoscaler.config.assembly import fleet_of, queries_of, refs_of
+from autoscaler.config.assembly import fleet_of, queries_of, refs_of, shadows_of
 from autoscaler.config.borrowing import Lenders, filled, lent
 from autoscaler.config.checks import check_prices, check_services
 from autoscaler.config.document import Document, Keys, read_document
@@ -133,6 +133,7 @@ class _Loader:
             modes=MappingProxyType(modes),
             gpus=gpus_of(services, prices),
             labels=MappingProxyType({service.name: service.settings.labels for service in services}),
+            shadows=shadows_of(services, modes, prices, daemon.interval_s),
             warnings=reader.warnings,
         )
 

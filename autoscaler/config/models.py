@@ -174,6 +174,11 @@ class ServiceSettings(Table):
         description="Names of policy files; an entry may be a table of a name and keys that it overrides, "
         'such as { name = "queue-depth", target_utilisation = 0.6 }.'
     )
+    shadow: tuple[Any, ...] = Field(
+        default=(),
+        description="Other policies, entries as in policies, that are evaluated beside those on the same "
+        "signals and never act; `autoscaler shadow NAME` compares.",
+    )
     mode: Mode | None = Field(
         default=None, description='"act" or "observe" for this service. Default: the daemon\'s.'
     )

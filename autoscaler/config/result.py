@@ -24,6 +24,7 @@ class Config:
     All paths are absolute. ``providers`` and ``sources`` hold the settings model of each table's kind
     (``.kind`` is the word); both are empty when read for ``decide``, which calls nobody. ``refs`` is by
     provider, ``queries`` by source, ``modes`` and ``labels`` by service, ``gpus`` by deployment key.
+    ``shadows`` holds, by service that has one, the service alone with its shadow policies.
     """
 
     path: Path
@@ -37,6 +38,7 @@ class Config:
     modes: Mapping[str, Mode]
     gpus: Mapping[str, StatedGpus] = field(default_factory=dict)
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    shadows: Mapping[str, Fleet] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
 
     def secrets(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import inf
 
 from autoscaler.core.drift import judge_range
 from autoscaler.core.fleet import Deployment, Fleet, Service
@@ -195,15 +196,19 @@ def _history(
     kept: dict[str, tuple[Sample, ...]] = {}
     for name in service.signals:
         samples = known.get(name, ())
-        reading = readings.get(name)
         start = 0
         while start < len(samples) and samples[start].at < oldest:
             start += 1
-        is_news = isinstance(reading, Sample) and (not samples or reading.at > samples[-1].at)
-        if is_news and isinstance(reading, Sample) and reading.is_usable and reading.at >= oldest:
-            samples = (*samples[start:], reading)
-        elif start:
-            samples = samples[start:]
+        samples = samples[start:]
+        reading = readings.get(name)
+        last_at = samples[-1].at if samples else -inf
+        if (
+            isinstance(reading, Sample)
+            and reading.is_usable
+            and reading.at >= oldest
+            and reading.at > last_at
+        ):
+            samples = (*samples, reading)
         if samples:
             kept[name] = samples[-HISTORY_MAX:]
     return kept

@@ -59,6 +59,6 @@ def demand_of(voices: tuple[Voice, ...]) -> float | None:
 
 def _is_shut(service: Service, memory: Memory, voices: tuple[Voice, ...]) -> bool:
     """Under a ceiling or override of zero: its demand falls because we let it."""
-    shut = {voice.proposal.deployment for voice in voices if voice.proposal.at_most == 0}
-    shut.update(o.deployment for o in memory.human.overrides if o.service == service.name and o.at_most == 0)
-    return None in shut or (bool(shut) and all(d.name in shut for d in service.deployments))
+    shut = [voice.proposal.deployment for voice in voices if voice.proposal.at_most == 0]
+    shut += [o.deployment for o in memory.human.overrides if o.service == service.name and o.at_most == 0]
+    return bool(shut) and (None in shut or all(d.name in shut for d in service.deployments))

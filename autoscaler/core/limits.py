@@ -12,6 +12,7 @@ from autoscaler.core.fleet import Deployment, Service
 from autoscaler.core.memory import DeploymentMemory
 from autoscaler.core.model import Override, ZeroCapability
 from autoscaler.core.need import Voice
+from autoscaler.core.quick import quick
 
 UNLIMITED = 1_000_000_000
 
@@ -50,6 +51,7 @@ class Limits:
             self.ceiling, self.ceiling_reason, self.ceiling_text = self.floor, reason, text
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ServiceLimits:
     """Limits of the service's total, and of each deployment in the service's order."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from autoscaler.core.model import ErrorKind, Human, Observation, Price, ReplicaRange, Sample
+from autoscaler.core.quick import quick
 
 SAMPLES_MAX: Final = 50
 """Start-up times kept per deployment."""
@@ -53,6 +54,7 @@ class Backoff:
     repeats: int
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class DeploymentMemory:
     """One deployment, as it was left by the last tick that could read it."""
@@ -94,6 +96,7 @@ class DeploymentMemory:
         return None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ServiceMemory:
     """One service's past, as far as it matters now."""
@@ -111,6 +114,7 @@ class ServiceMemory:
     policies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # learned state by policy name
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Memory:
     """The daemon's whole memory. ``Memory()`` knows nothing."""

@@ -13,6 +13,8 @@ from enum import StrEnum
 from math import inf
 from typing import Final, Literal, NamedTuple
 
+from autoscaler.core.quick import quick
+
 
 class Phase(StrEnum):
     """Neutral status of a deployment; every vendor's words map to one of these."""
@@ -74,6 +76,7 @@ def exactly(replicas: int) -> ReplicaRange:
     return ReplicaRange(replicas, replicas)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One dated value of a signal; ``at`` is when it was true, not when it was read."""
@@ -113,6 +116,7 @@ class Price:
     available: bool | None = None  # the vendor has it in stock; None is not known
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Observation:
     """What one provider says about one deployment now.
@@ -172,6 +176,7 @@ class Human:
     resumes: tuple[str | None, ...] = ()  # a service, or None for the whole fleet
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of the write for one deployment."""
@@ -183,6 +188,7 @@ class Outcome:
     retry_after_s: float | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """The dated facts of one tick.
@@ -206,6 +212,7 @@ def key_of(service: str, deployment: str) -> str:
     return f"{service}/{deployment}"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Decision:
     """From -> to for one deployment, with a reason; a hold is one too.
@@ -240,6 +247,7 @@ class Step:
     text: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class DeploymentEvidence:
     """The facts that a decision rests on, kept so that another can check it."""
@@ -262,6 +270,7 @@ class DeploymentEvidence:
     replicas_asked: int | None = None  # where an accepted increase is not read back yet
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Opinion:
     """A policy's proposal as journalled: who, about what, and why."""
@@ -276,6 +285,7 @@ class Opinion:
     reason: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ServiceEvidence:
     """The facts that a service's decisions rest on."""
@@ -296,6 +306,7 @@ class ServiceEvidence:
     notes: tuple[str, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Plan:
     """All decisions of one tick, ordered by service and deployment name."""

@@ -9,8 +9,10 @@ from typing import Final
 from autoscaler.core.fleet import Deployment, Fleet
 from autoscaler.core.memory import DeploymentMemory
 from autoscaler.core.model import Price
+from autoscaler.core.quick import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ReplicaPrice:
     """What one replica of one deployment costs per hour.

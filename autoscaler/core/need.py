@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from autoscaler.core.fleet import Service
 from autoscaler.core.memory import DeploymentMemory, ServiceMemory
 from autoscaler.core.proposals import Proposal
+from autoscaler.core.quick import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Voice:
     """A proposal and the policy that made it."""
@@ -28,6 +30,7 @@ class Floor:
     holds_only: bool = False  # keeps what is there, causes no increase
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Need:
     """How much a service must carry, in capacity units, and why.

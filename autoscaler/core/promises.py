@@ -94,8 +94,7 @@ def _broken(promise: str, decision: Decision, text: str) -> Violation:
 def _alone(
     decision: Decision, service: Service, deployment: Deployment, snapshot: Snapshot, human: Human
 ) -> Iterable[Violation]:
-    kinds = {named.policy.kind for named in service.policies}
-    if decision.reason not in REASONS and decision.reason not in kinds:
+    if decision.reason not in REASONS and all(n.policy.kind != decision.reason for n in service.policies):
         yield _broken("3", decision, f"{decision.reason} is no reason")
     if not decision.why:
         yield _broken("3", decision, "no sentence")
@@ -266,16 +265,20 @@ def _budgets(plan: Plan, fleet: Fleet) -> Iterable[Violation]:
     for decision in plan.decisions:
         service = fleet.services.get(decision.service)
         evidence = plan.services.get(decision.service)
-        if service is None or evidence is None or not _rises_freely(decision, plan, evidence):
+        if service is None or evidence is None:
             continue
-        budgets = (
-            (service.budget_usd_per_hour, costs[service.name]),
-            (fleet.budget_usd_per_hour, fleet_cost),
-        )
+        budgets = [
+            (budget, cost)
+            for budget, cost in (
+                (service.budget_usd_per_hour, costs.get(service.name, 0.0)),
+                (fleet.budget_usd_per_hour, fleet_cost),
+            )
+            if budget is not None
+        ]
+        if not budgets or not _rises_freely(decision, plan, evidence):
+            continue
         site = evidence.deployments[decision.deployment]
         for budget, cost in budgets:
-            if budget is None:
-                continue
             if site.usd_per_replica_hour is None:
                 yield _broken("8", decision, "an increase at an unknown price under a budget")
             elif cost > budget * (1 + _SLACK) + 1e-6:
@@ -300,6 +303,6 @@ def _rises_freely(decision: Decision, plan: Plan, evidence: ServiceEvidence) -> 
             min(d.replicas_to or 0, evidence.deployments[d.deployment].ceiling),
         )
         for d in plan.decisions
-        if d.service == decision.service
+        if d.service == decision.service and d.deployment in evidence.deployments
     )
     return decision.replicas_to > site.floor and total > evidence.floor

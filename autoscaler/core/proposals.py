@@ -9,8 +9,10 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from autoscaler.core.model import Sample
+from autoscaler.core.quick import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """One opinion. Nothing in it is binding.
@@ -39,6 +41,7 @@ class Preference:
     gpu_types: frozenset[str] | None = None  # None: all are allowed
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class DeploymentView:
     """One deployment as a policy sees it."""
@@ -54,6 +57,7 @@ class DeploymentView:
     price_age_s: float | None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class View:
     """One service's slice of the snapshot, with history.

@@ -41,10 +41,12 @@ def remember(memory: Memory, plan: Plan, fleet: Fleet, views: Mapping[str, Mappi
         if evidence is not None:
             services[name] = _service(services[name], service, evidence, plan, views[name])
     for decision in plan.decisions:
+        if not decision.changes:
+            continue
         fleet_service = fleet.services.get(decision.service)
         key = f"{decision.service}/{decision.deployment}"
         was = deployments.get(key)
-        if fleet_service is None or was is None or not decision.changes or fleet_service.mode != "act":
+        if fleet_service is None or was is None or fleet_service.mode != "act":
             continue
         deployment = next((d for d in fleet_service.deployments if d.name == decision.deployment), None)
         if deployment is not None:

@@ -66,7 +66,7 @@ def _range_to(case: Case, site: Site) -> ReplicaRange:
     if site.deployment.control == "pin":
         if site.to == site.now and (site.reason or site.fixed or case.paused is not None):
             return seen  # A guard holds it: the range stays, whatever it is.
-        return exactly(site.to)
+        return seen if seen.is_exact and seen.minimum == site.to else exactly(site.to)
     if site.obstacle == "drift" and case.paused is None:
         most = site.deployment.max_replicas  # Hands off, but never above what the configuration allows.
         return ReplicaRange(min(seen.minimum, most), min(seen.maximum, most))
@@ -150,7 +150,7 @@ def _limit(case: Case, site: Site) -> tuple[str, str] | None:
     """The floor or ceiling that set the number; at a tie the floor, then the ceiling, then the need."""
     budget_beaten = site.to > site.now and case.floors_over_budget
     total = case.limits.total
-    count = sum(s.to for s in case.sites)
+    count = _count(case)
     if site.limits.floor > 0 and site.to == site.limits.floor and _is_spare(case, site, site.limits):
         text = _sentence(_need_text(case), site.limits.floor_text)
         return ("floor_over_budget" if budget_beaten else site.limits.floor_reason), text
@@ -174,10 +174,7 @@ def _is_spare(case: Case, site: Site, limits: Limits) -> bool:
         if s is not site
     ):
         return True  # A cheaper one has room, and would have it.
-    others = sum(s.to * s.capacity for s in case.sites if s is not site)
-    return others + (site.to - 1) * site.capacity >= case.need.amount and _weak(case) < sum(
-        s.to for s in case.sites
-    )
+    return _carried_with_one_less(case, site) >= case.need.amount and _weak(case) < _count(case)
 
 
 def _value(site: Site) -> float:
@@ -197,12 +194,7 @@ def _reaches(case: Case, site: Site, limits: Limits) -> bool:
         s.to > s.limits.floor and _value(s) > _value(site) for s in case.sites if s is not site
     ):
         return True  # A dearer one has what this one may not.
-    carried = sum(s.to * s.capacity for s in case.sites)
-    return (
-        carried < case.need.amount
-        or sum(s.to for s in case.sites) < _weak(case)
-        or (site.to < site.now and limits.ceiling < site.now)
-    )
+    return _is_short(case) or _count(case) < _weak(case) or (site.to < site.now and limits.ceiling < site.now)
 
 
 def _others_rise(case: Case, site: Site) -> bool:
@@ -211,7 +203,17 @@ def _others_rise(case: Case, site: Site) -> bool:
 
 
 def _is_short(case: Case) -> bool:
-    return sum(s.to * s.capacity for s in case.sites) < case.need.amount
+    return sum([s.to * s.capacity for s in case.sites]) < case.need.amount
+
+
+def _count(case: Case) -> int:
+    return sum([s.to for s in case.sites])
+
+
+def _carried_with_one_less(case: Case, site: Site) -> float:
+    """What the service carries without one replica of this deployment."""
+    others = sum([s.to * s.capacity for s in case.sites if s is not site])
+    return others + (site.to - 1) * site.capacity
 
 
 def _weak(case: Case) -> int:
@@ -229,7 +231,7 @@ def _needed(case: Case, site: Site) -> int:
 def _need_reason(case: Case, site: Site) -> tuple[str, str]:
     """The need set the number: by its policy, or by one of the rules that keep it up."""
     need = case.need
-    count = sum(s.to for s in case.sites)
+    count = _count(case)
     for floor in reversed(need.floors):
         ties = floor.reason == "fallback" and len(case.sites) == 1 and _needs_at_most(case, floor.replicas)
         if 0 < count <= floor.replicas and (ties or _covers_without(case, site)):
@@ -261,8 +263,7 @@ def _quiet_reason(case: Case) -> str:
 
 
 def _covers_without(case: Case, site: Site) -> bool:
-    others = sum(s.to * s.capacity for s in case.sites if s is not site)
-    return site.to > 0 and others + (site.to - 1) * site.capacity >= case.need.amount
+    return site.to > 0 and _carried_with_one_less(case, site) >= case.need.amount
 
 
 def _is_idle(case: Case, site: Site) -> bool:
@@ -274,15 +275,13 @@ def _is_kept(case: Case, site: Site) -> bool:
     want = case.need.want
     if want is None or case.need.blind:
         return True
-    others = sum(s.to * s.capacity for s in case.sites if s is not site)
-    return site.to > 0 and others + (site.to - 1) * site.capacity >= want
+    return site.to > 0 and _carried_with_one_less(case, site) >= want
 
 
 def _want_is_less(case: Case, site: Site) -> bool:
     """Whether this tick's want alone would need fewer replicas."""
     want = case.need.want or 0.0
-    others = sum(s.to * s.capacity for s in case.sites if s is not site)
-    return site.to > 0 and others + (site.to - 1) * site.capacity >= want
+    return site.to > 0 and _carried_with_one_less(case, site) >= want
 
 
 def _need_text(case: Case) -> str:

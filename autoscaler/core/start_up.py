@@ -57,6 +57,8 @@ def repeated_deadline_s(first_s: float, repeats: int) -> float:
 
 def overdue(memory: DeploymentMemory, at: float) -> int:
     """Replicas that were asked for and do not serve although their deadline has passed."""
+    if not memory.batches:
+        return 0
     late = 0
     for batch in memory.batches:
         if batch.deadline < at:

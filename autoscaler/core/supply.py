@@ -52,7 +52,7 @@ def _price_unknowns(sites: list[Site]) -> None:
 def _least(case: Case) -> None:
     """Replicas that the total must have: floors, and the weaker ones as far as ceilings allow."""
     total = case.limits.total
-    asked = sum(site.asked for site in case.sites)
+    asked = sum([site.asked for site in case.sites])
     weak = 0
     for floor in case.need.floors:
         weak = max(weak, min(floor.replicas, asked) if floor.holds_only else floor.replicas)
@@ -67,7 +67,8 @@ def _lift_ceilings(case: Case, free: list[Site]) -> None:
         return
     for site in sorted(free, key=lambda s: (s.micro_usd, s.deployment.name)):
         limits = site.limits
-        extra = 0 if site.no_increase else min(short, limits.forced_ceiling - limits.ceiling)
+        room = min(limits.forced_ceiling, site.asked) if site.no_increase else limits.forced_ceiling
+        extra = min(short, room - limits.ceiling)
         if extra > 0:
             short -= extra
             limits.ceiling += extra

@@ -1,13 +1,13 @@
 """Act: one absolute, idempotent write per changed deployment. It makes no choices.
 
-Just before each write the deployment is read again; if the world has moved since the plan, the write is
-skipped as ``stale`` and the next tick decides anew.
+Just before each write the deployment is read again; if the world has moved since the plan, or a person has
+paused it, the write is skipped as ``stale`` and the next tick decides anew.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
@@ -34,9 +34,16 @@ _REFUSED: Final = frozenset(
 
 
 async def act(
-    decisions: Sequence[Decision], setup: Setup, clock: Clock, deadline_s: float
+    decisions: Sequence[Decision],
+    setup: Setup,
+    clock: Clock,
+    deadline_s: float,
+    is_paused: Callable[[Decision], bool] = lambda _: False,
 ) -> tuple[Outcome, ...]:
-    """Carry out these decisions within ``deadline_s``; an outcome for each, in their order."""
+    """Carry out these decisions within ``deadline_s``; an outcome for each, in their order.
+
+    ``is_paused`` is asked as each write is about to leave: reads take time, in which people may act.
+    """
     gates = {name: asyncio.Semaphore(WRITES_AT_ONCE) for name in setup.providers}
     limits: dict[str, RateLimited] = {}
     outcomes: dict[int, Outcome] = {}
@@ -47,7 +54,9 @@ async def act(
         provider, ref = found
         async with gates[provider]:
             try:
-                written = await _write(decision, setup.providers[provider], ref, clock, setup, limits)
+                written = await _write(
+                    decision, setup.providers[provider], ref, clock, setup, limits, is_paused
+                )
             except Exception:
                 # A bug of one adapter must not lose what became of the other vendors' writes.
                 log.exception("an adapter failed: please report this as a bug", provider=provider)
@@ -72,6 +81,7 @@ async def _write(
     clock: Clock,
     setup: Setup,
     limits: dict[str, RateLimited],
+    is_paused: Callable[[Decision], bool],
 ) -> Outcome:
     limited = limits.get(provider.name)
     if limited is not None:
@@ -84,7 +94,7 @@ async def _write(
         return _outcome(decision, OutcomeWord.STALE, error.kind)
     except TimeoutError:
         return _outcome(decision, OutcomeWord.STALE, ErrorKind.UNAVAILABLE)
-    if seen.replicas != decision.range_from or seen.busy:
+    if seen.replicas != decision.range_from or seen.busy or is_paused(decision):
         return _outcome(decision, OutcomeWord.STALE)
     assert decision.range_to is not None
     try:

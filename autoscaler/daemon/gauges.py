@@ -32,9 +32,10 @@ class Gauge(NamedTuple):
     def family(self, report: TickReport | None) -> Metric:
         """The family with its samples; without a report HELP and TYPE alone."""
         metric = Metric(PREFIX + self.name, self.help, self.type)
+        sample = f"{PREFIX}{self.name}_total" if self.type == "counter" else PREFIX + self.name
         for values, number in () if report is None else self.rows(report):
             if number is not None:
-                metric.add_sample(PREFIX + self.name, dict(zip(self.labels, values, strict=True)), number)
+                metric.add_sample(sample, dict(zip(self.labels, values, strict=True)), number)
         return metric
 
 
@@ -246,16 +247,17 @@ GAUGES: Final = (
 class ReportCollector:
     """Families of the latest report; one consistent report per family set."""
 
-    def __init__(self, latest: Callable[[], TickReport | None]) -> None:
+    def __init__(self, latest: Callable[[], TickReport | None], gauges: tuple[Gauge, ...]) -> None:
         self._latest = latest
+        self._gauges = gauges
 
     def collect(self) -> Iterator[Metric]:
         """Every family, one at a time, so that the reader may pause between them."""
         report = self._latest()
-        for gauge in GAUGES:
+        for gauge in self._gauges:
             yield gauge.family(report)
 
     def describe(self) -> Iterator[Metric]:
         """Names for the registry's check against duplicates."""
-        for gauge in GAUGES:
+        for gauge in self._gauges:
             yield gauge.family(None)

@@ -21,6 +21,7 @@ from autoscaler.daemon.http_replies import (
     verdict_reply,
 )
 from autoscaler.daemon.report import Controls, Invalid, TickReport, known_service
+from autoscaler.daemon.shadow_status import shadow_status
 from autoscaler.daemon.telemetry import CONTENT_TYPE, PrometheusTelemetry
 
 _DEADLINE_S: Final = 10.0
@@ -53,6 +54,7 @@ def create_app(
             web.get("/v1/services", api.services),
             web.get("/v1/services/{service}", api.service),
             web.get("/v1/services/{service}/why", api.why),
+            web.get("/v1/services/{service}/shadow", api.shadow),
             web.get("/v1/plan", api.plan),
             web.get("/v1/prices", api.prices),
             web.post("/v1/signals/{service}/{signal}", api.push),
@@ -114,6 +116,10 @@ class _Api:
         text = request.query.get("at")
         at = None if text is None else bodies.parse_at(text, self._controls.now())
         return json_reply(await self._controls.why(request.match_info["service"], at))
+
+    async def shadow(self, request: web.Request) -> web.Response:
+        report, name = self._report(), request.match_info["service"]
+        return json_reply(shadow_status(report.fleet, name, report.shadows.get(name)))
 
     async def plan(self, _request: web.Request) -> web.Response:
         return json_reply(status.plan_status(self._report()))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from autoscaler.core.codec import human_to_json
-from autoscaler.core.model import Human, Override, Pause
+from autoscaler.core.model import Decision, Human, Override, Pause
 from autoscaler.ports import Journal, Record
 
 
@@ -25,6 +25,18 @@ def resumed(human: Human, service: str | None, direction: str | None) -> Human:
         or (direction is not None and p.direction != direction)
     )
     return replace(human, pauses=kept, resumes=(*human.resumes, service))
+
+
+def is_paused(human: Human, decision: Decision) -> bool:
+    """Whether a pause forbids this change."""
+    was, to = decision.range_from, decision.range_to
+    assert was is not None
+    assert to is not None
+    falls = to.minimum < was.minimum or to.maximum < was.maximum
+    return any(
+        pause.service in (None, decision.service) and (pause.direction is None or falls)
+        for pause in human.pauses
+    )
 
 
 def with_override(human: Human, override: Override) -> Human:

@@ -53,7 +53,7 @@ async def recall(
     after = 0
     start = await last_checkpoint(journal, before)
     if start is not None:
-        with _damage_told(start):
+        with damage_told(start):
             memory = memory_from_json(_part(start.body["memory"], only))
         after = made_after(start)
     outcomes: tuple[Outcome, ...] | None = ()
@@ -68,16 +68,16 @@ async def recall(
             human, last = None, record
             outcomes = None if _has_writes(record.body) else ()
         elif record.kind == "outcomes":
-            with _damage_told(record):
+            with damage_told(record):
                 outcomes = outcomes_from_json(list(record.body["outcomes"]))
         else:
-            with _damage_told(record):
+            with damage_told(record):
                 human = human_from_json(record.body["human"])
     return Recalled(memory, outcomes, human, last)
 
 
 @contextmanager
-def _damage_told(record: Record) -> Iterator[None]:
+def damage_told(record: Record) -> Iterator[None]:
     """What a record holds was written by us: where it cannot be read, it is the journal that is damaged."""
     try:
         yield
@@ -126,7 +126,7 @@ async def last_checkpoint(journal: Journal, before: Record | None = None) -> Rec
 
 def made_after(checkpoint: Record) -> int:
     """Sequence number of the tick whose memory it holds. Raises: JournalError."""
-    with _damage_told(checkpoint):
+    with damage_told(checkpoint):
         return int(checkpoint.body.get("after_seq", checkpoint.seq))
 
 
@@ -136,19 +136,19 @@ def fold_record(memory: Memory, record: Record, fleet: Fleet, only: str | None =
     if "snapshot" not in body or "plan" not in body:
         return memory
     snapshot, plan = snapshot_of(record, only), plan_of(record, only)
-    with _damage_told(record):
+    with damage_told(record):
         return fold(memory, snapshot, plan, fleet)
 
 
 def snapshot_of(record: Record, only: str | None = None) -> Snapshot:
     """The snapshot of a journalled tick, or one service's part of it. Raises: JournalError."""
-    with _damage_told(record):
+    with damage_told(record):
         return snapshot_from_json(_part(record.body["snapshot"], only))
 
 
 def plan_of(record: Record, only: str | None = None) -> Plan:
     """The plan of a journalled tick, or one service's part of it. Raises: JournalError."""
-    with _damage_told(record):
+    with damage_told(record):
         return plan_from_json(_part(record.body["plan"], only))
 
 

@@ -9,7 +9,20 @@ from typing import Any, Protocol
 from autoscaler.core.fleet import Fleet, Service
 from autoscaler.core.memory import Memory
 from autoscaler.core.model import Human, Override, Pause, Plan, Snapshot
+from autoscaler.core.shadow import Shadow
 from autoscaler.core.start_up import start_up_s
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one service's shadow stands after a tick.
+
+    ``shadow`` None: it has seen no tick yet. ``trouble`` says why it was set aside; None: it goes on.
+    """
+
+    policies: tuple[str, ...]
+    shadow: Shadow | None = None
+    trouble: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +33,8 @@ class TickReport:
     ``start_up_estimates`` p50 and p90, both by ``"service/deployment"``. ``scale_calls`` are provider and
     outcome of each write. ``drift_started`` names the deployments whose replicas somebody else changed.
     ``human`` holds the pauses and overrides in force now, ``labels`` people's own words by service.
-    ``prices`` are USD per GPU-hour by ``"provider/key"``, last known and fixed ones.
+    ``prices`` are USD per GPU-hour by ``"provider/key"``, last known and fixed ones. ``shadows`` are by
+    service.
     """
 
     at: float
@@ -36,6 +50,7 @@ class TickReport:
     human: Human = field(default_factory=Human)
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     prices: Mapping[str, float] = field(default_factory=dict)
+    shadows: Mapping[str, Standing] = field(default_factory=dict)
 
 
 def start_up_estimates(fleet: Fleet, memory: Memory) -> dict[str, tuple[float, float]]:

@@ -18,7 +18,8 @@ class Setup:
     """One configuration, made live. Replaced whole when the configuration is read again.
 
     ``refs`` are by provider name, ``queries`` by source name. ``push`` takes one sample from outside and
-    raises the errors of ``daemon.report``.
+    raises the errors of ``daemon.report``. ``shadows`` holds, by service that has one, the service alone with
+    its shadow policies.
     """
 
     fleet: Fleet
@@ -28,6 +29,7 @@ class Setup:
     queries: Mapping[str, tuple[SignalQuery, ...]]
     push: Callable[[str, str, float, float | None], None]
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    shadows: Mapping[str, Fleet] = field(default_factory=dict)
 
     def ref(self, key: str) -> tuple[str, Ref] | None:
         """Provider name and ref of a deployment."""

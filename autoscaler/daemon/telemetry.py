@@ -19,8 +19,9 @@ from prometheus_client.metrics import MetricWrapperBase
 from autoscaler import __version__
 from autoscaler.core.fleet import Fleet
 from autoscaler.core.model import ErrorKind, OutcomeWord
-from autoscaler.daemon.gauges import PREFIX, ReportCollector
+from autoscaler.daemon.gauges import GAUGES, PREFIX, ReportCollector
 from autoscaler.daemon.report import TickReport
+from autoscaler.daemon.shadow_gauges import SHADOW_GAUGES
 from autoscaler.daemon.spend import SpendMeter
 from autoscaler.daemon.status import direction_of
 from autoscaler.daemon.trouble import TroubleLog
@@ -118,7 +119,7 @@ class PrometheusTelemetry:
         self._operations: dict[str, set[str]] = {}
         self._sights: set[tuple[str, str, str]] = set()
         self._rendering: asyncio.Task[bytes] | None = None
-        registry.register(ReportCollector(lambda: self._latest))
+        registry.register(ReportCollector(lambda: self._latest, (*GAUGES, *SHADOW_GAUGES)))
 
     # --- from adapters ------------------------------------------------------------------------
 

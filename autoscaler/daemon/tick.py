@@ -24,13 +24,14 @@ from autoscaler.core.model import (
 )
 from autoscaler.core.promises import Violation
 from autoscaler.core.turn import turn
-from autoscaler.daemon import prices
+from autoscaler.daemon import people, prices
 from autoscaler.daemon.act import act
 from autoscaler.daemon.observe import Observer, instant_of_tick
 from autoscaler.daemon.recall import CHECKPOINT_TICKS
 from autoscaler.daemon.records import checkpoint_body, outcomes_body, tick_body
 from autoscaler.daemon.report import TickReport, start_up_estimates
 from autoscaler.daemon.setup import Setup, tick_deadline_s
+from autoscaler.daemon.shadows import Shadows, Tick
 from autoscaler.ports import Clock, Journal, JournalError, Record
 
 log = structlog.stdlib.get_logger("autoscaler.tick")
@@ -85,6 +86,7 @@ class Ticker:
         """Every price in force at the last tick."""
         self.order = asyncio.Lock()
         """Held from the moment a tick takes the human acts until it is journalled, and by human acts."""
+        self.shadows = Shadows(journal, setup.shadows)
         self._journal = journal
         self._clock = clock
         self._observer = Observer(setup, clock)
@@ -94,6 +96,7 @@ class Ticker:
     def reconfigure(self, setup: Setup) -> None:
         """From the next tick on. Limits of reads are forgotten: the credentials may be others."""
         self.setup = setup
+        self.shadows.reconfigure(setup.shadows)
         self._observer = Observer(setup, self._clock)
 
     async def wakes(self) -> bool:
@@ -142,8 +145,10 @@ class Ticker:
         if seq is not None:
             left_s = tick_deadline_s(setup.fleet.interval_s) - (clock.monotonic() - started)
             outcomes = await self._carry_out(writes, broken, max(1.0, left_s))
+            await self.shadows.follow(Tick(seq, snapshot, plan, after), self._append)
             if state.ticks % CHECKPOINT_TICKS == 0:
-                await self._append("checkpoint", checkpoint_body(after, seq))
+                body = {**checkpoint_body(after, seq), **self.shadows.checkpoint()}
+                await self._append("checkpoint", body)
             await self._tell_prices(snapshot, before, after)
             state.ticks += 1
         report = self._report(snapshot, plan, before, after, outcomes, broken, clock.monotonic() - started)
@@ -165,13 +170,19 @@ class Ticker:
         self, writes: tuple[Decision, ...], broken: tuple[Violation, ...], deadline_s: float
     ) -> tuple[Outcome, ...]:
         """Send what is to be written, and journal what became of it."""
-        outcomes = await act(writes, self.setup, self._clock, deadline_s) if writes else ()
+        outcomes: tuple[Outcome, ...] = ()
+        if writes:
+            outcomes = await act(writes, self.setup, self._clock, deadline_s, self._is_paused)
         keys = {violation.key: violation for violation in broken}
         withheld = tuple(Outcome(v.service, v.deployment, OutcomeWord.STALE) for v in keys.values())
         self.state.outcomes = (*outcomes, *withheld)
         if writes:
             await self._append("outcomes", outcomes_body(self.state.outcomes))
         return outcomes
+
+    def _is_paused(self, decision: Decision) -> bool:
+        """Whether a person has paused this since the plan was made; what was in force then it knows."""
+        return people.is_paused(self.state.human, decision)
 
     def _outcomes(self, ended: tuple[Outcome, ...]) -> tuple[Outcome, ...] | None:
         """Outcomes of the last plan and, after them, ends of older changes."""
@@ -248,6 +259,7 @@ class Ticker:
             human=after.human,
             labels=self.setup.labels,
             prices={key: one.usd_per_gpu_hour for key, one in self.catalogue.items()},
+            shadows=dict(self.shadows.standing),
         )
 
 

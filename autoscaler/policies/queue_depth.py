@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 from autoscaler.core.exact import LARGEST, quotient, total
 from autoscaler.core.model import Sample
 from autoscaler.core.proposals import Policy, Proposal, View
+from autoscaler.core.quick import quick
 from autoscaler.policies.flow import SPAN_S_MAX, SPAN_S_MIN, counter_rate, growth, mean, recent, since
 
 QUEUED: Final = "queued"
@@ -31,6 +32,7 @@ Name = Annotated[str, Field(min_length=1, max_length=100)]
 Number = Annotated[float, Field(strict=True)]  # true and "0.8" are not numbers
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Sight:
     """What the signals of the policy say now. A signal that may be absent while nothing is ready is zero."""
@@ -45,6 +47,7 @@ class Sight:
         return bool(self.missing) and len(self.values) == len(self.excused)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Rates:
     """What the last minute's samples say, and which samples those are."""
@@ -56,6 +59,7 @@ class Rates:
     running_rise: float  # how many more run than at its start
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Flow:
     """What arrives, where the service time is known. ``load`` is in requests at once."""
@@ -290,7 +294,7 @@ def _remembered(state: Mapping[str, Any]) -> float | None:
     service_s = state.get("service_s")
     if state.get("v") != STATE_VERSION or isinstance(service_s, bool):
         return None
-    if not isinstance(service_s, int | float) or not isfinite(service_s):
+    if not isinstance(service_s, (int, float)) or not isfinite(service_s):
         return None
     return min(max(float(service_s), SERVICE_S_MIN), SERVICE_S_MAX)
 

@@ -17,6 +17,9 @@ USUAL: Final = MeanServiceTime()
 """How long a request takes where nothing says it."""
 
 
+FIRST_S: Final = 600.0
+
+
 @dataclass(frozen=True, slots=True)
 class Demand:
     """Expected requests in steps of time, and how long one takes.
@@ -49,21 +52,24 @@ class Demand:
 
     def summary(self) -> Summary:
         """What the rows say, before any chance."""
-        peak = requests = work_s = 0.0
-        first: float | None = None
+        peak = first = requests = work_s = 0.0
         for row in takewhile(lambda row: row.t_s < self.length_s, self.rows()):
             mean_s = self.service_time.mean_s(row)
             at_once = row.requests / row.step_s * mean_s * self.scale
-            first = at_once if first is None else first
+            if row.t_s < FIRST_S:
+                first = max(first, at_once)
             peak = max(peak, at_once)
             requests += row.requests * self.scale
             work_s += row.requests * self.scale * mean_s
-        return Summary(peak, first or 0.0, requests, work_s / requests if requests else 0.0)
+        return Summary(peak, first, requests, work_s / requests if requests else 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Expected values of a demand. ``at_once`` is work in requests at once: rate x mean service time."""
+    """Expected values of a demand. ``at_once`` is work in requests at once: rate x mean service time.
+
+    The first one is the largest of the first ``FIRST_S``, in which nobody's replicas can be there yet.
+    """
 
     peak_at_once: float
     first_at_once: float

@@ -111,7 +111,7 @@ def task_of(service: PlantService, interval_s: float) -> Task:
         max_replicas=main.max_replicas,
         concurrency=main.spec.concurrency,
         interval_s=interval_s,
-        initial_replicas=main.spec.initial_replicas,
+        initial_replicas=min(main.spec.initial_replicas, main.max_replicas),
         peak_at_once=summary.peak_at_once,
         service_s=summary.mean_service_s,
     )
@@ -190,7 +190,7 @@ def _start_up(deployment: Deployment, facts: DeploymentFacts, around: Circumstan
 def _staffed(
     deployments: list[PlantDeployment], summary: Summary, around: Circumstances
 ) -> tuple[PlantDeployment, ...]:
-    """With the replicas of the first tick: as stated, else what the first step needs, cheapest first."""
+    """With the replicas of the first tick: as stated, else what the first minutes need, cheapest first."""
     open_at_once = summary.first_at_once / FULL
     staffed: dict[str, PlantDeployment] = {}
     for one in sorted(deployments, key=lambda one: (one.usd_per_place_hour, one.name)):

@@ -59,17 +59,18 @@ def day_rows(
     step_s: float = 60.0,
     bursts_per_day: float = 2.0,
     first_weekday: int = 0,
+    weekend: float = _WEEKEND,
 ) -> Iterator[Row]:
     """Expected requests per step, for :func:`autoscaler.world.demand.arrivals`, which makes them Poisson.
 
     ``peak_per_s`` is the rate at the top of the curve, before wander and bursts. ``first_weekday`` is 0
-    for Monday; day 5 and 6 of the week are quiet. By default there are more bursts
+    for Monday; day 5 and 6 of the week have the level ``weekend``. By default there are more bursts
     than were measured, so that one day shows some. Each day has a sequence of its own.
     """
     if not (0 < peak_per_s < math.inf and 1 <= step_s <= _BLOCK_S and days >= 1 and bursts_per_day >= 0):
         raise ValueError("a day needs peak_per_s > 0, step_s from 1 to 600, days >= 1, bursts_per_day >= 0")
     for day in range(days):
-        level = _WEEKEND if (first_weekday + day) % 7 >= 5 else 1.0
+        level = weekend if (first_weekday + day) % 7 >= 5 else 1.0
         yield from _one_day(day, peak_per_s * level, seed, step_s, bursts_per_day)
 
 

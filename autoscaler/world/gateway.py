@@ -196,7 +196,8 @@ class Gateway:
         ends, queue, again, seating = self._ends, self._queue, self._again, self._seating
         free, seat_at, mask = seating.free, seating.at, seating.width - 1
         turn, late, promise_wait_s = self._turn, self._late, self.promise_wait_s
-        recording, waited = self._record_s is not None, list[float]()
+        recording = self._record_s is not None
+        waited: list[float] = []
         drained: tuple[Seat, float] | None = None
         restarted = 0
         request = _NEVER

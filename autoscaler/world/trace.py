@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Final
 
 _SHORT: Final = ("t_s", "requests")
+_LINE_MAX: Final = 4096  # characters
 _LONG: Final = ("t_s", "requests", "prompt_tokens", "output_tokens")
 
 
@@ -30,18 +31,35 @@ class Row:
     output_tokens: float | None = None
 
 
-def read_trace(path: Path | str) -> Iterator[Row]:
+def read_trace(path: Path | str, *, length_s: float | None = None) -> Iterator[Row]:
     """The rows of a trace, read as they are needed; ``.gz`` files are unpacked.
 
     Columns ``t_s,requests`` with or without ``prompt_tokens,output_tokens`` (which may be empty), in
-    any order; steps of one length without gaps; at least two rows. Raises: TraceError, OSError.
+    any order; steps of one length without gaps; at least two rows. With ``length_s`` only rows that begin
+    within so many seconds of the first; what follows is not read, and so not checked.
+
+    One row is held at a time, and lines have a limit, so that a file of any size can be read.
+    Raises: TraceError, OSError; ValueError where ``length_s`` is not above 0.
     """
-    path = Path(path)
+    if length_s is not None and not length_s > 0:
+        raise ValueError(f"length_s is {length_s}; it must be above 0")
+    return _rows(Path(path), math.inf if length_s is None else length_s)
+
+
+def _rows(path: Path, length_s: float) -> Iterator[Row]:
+    lines = _Lines(path)
     try:
         with _open(path) as file:
-            yield from _with_steps(path, _cells(path, csv.reader(file)))
+            first_s: float | None = None
+            for row in _with_steps(path, _cells(path, lines, csv.reader(lines.of(file)))):
+                first_s = row.t_s if first_s is None else first_s
+                if row.t_s - first_s >= length_s:
+                    return
+                yield row
     except (gzip.BadGzipFile, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise TraceError(f"{path}: not readable as text or gzip: {error}") from error
+        raise TraceError(
+            f"{path}, after line {lines.number}: not readable as text or gzip: {error}"
+        ) from error
 
 
 def _open(path: Path) -> IO[str]:
@@ -50,21 +68,41 @@ def _open(path: Path) -> IO[str]:
     return path.open(encoding="utf-8-sig", newline="")
 
 
-def _cells(path: Path, reader: Iterable[list[str]]) -> Iterator[tuple[int, dict[str, float | None]]]:
+class _Lines:
+    """Lines of a file, counted, and none longer than a row of numbers can be: a file without line ends is
+    refused before it fills the memory."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.number = 0
+
+    def of(self, file: IO[str]) -> Iterator[str]:
+        """One by one."""
+        while line := file.readline(_LINE_MAX + 1):
+            self.number += 1
+            if len(line) > _LINE_MAX:
+                raise TraceError(
+                    f"{self.path}, line {self.number}: begins with {line[:40]!r} and is longer than"
+                    f" {_LINE_MAX} characters"
+                )
+            yield line
+
+
+def _cells(
+    path: Path, lines: _Lines, records: Iterator[list[str]]
+) -> Iterator[tuple[int, dict[str, float | None]]]:
     """Line number and checked numbers of each line after the header."""
     names: tuple[str, ...] | None = None
-    line = 0
-    lines = iter(reader)
     while True:
-        line += 1
         try:
-            cells = next(lines)
-        except StopIteration:
-            break
+            cells = next(records, None)
         except csv.Error as error:
-            raise TraceError(f"{path}, line {line}: {error}") from error
+            raise TraceError(f"{path}, line {lines.number}: {error}") from error
+        if cells is None:
+            break
         if not cells:
             continue
+        line = lines.number
         if names is None:
             names = _header(path, line, cells)
         elif len(cells) != len(names):
@@ -93,7 +131,7 @@ def _number(path: Path, line: int, name: str, cell: str) -> float | None:
     if not text and name in _LONG[2:]:
         return None
     try:
-        number = float(text)
+        number = math.nan if "_" in text else float(text)  # Python reads 1_0 as ten
     except ValueError:
         number = math.nan
     if not math.isfinite(number) or number < 0:

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from autoscaler.sim.rivals import RIVALS
-
 from autoscaler.core.fleet import Deployment, Fleet, NamedPolicy, Service, SignalRule
 from autoscaler.core.proposals import Policy
 from autoscaler.policies.queue_depth import QueueDepth
@@ -16,6 +14,7 @@ from autoscaler.sim.facts import Facts
 from autoscaler.sim.known_future import clairvoyant_run
 from autoscaler.sim.plant import COUNTERS, Design
 from autoscaler.sim.result import RunResult
+from autoscaler.sim.rivals import RIVALS
 from autoscaler.sim.run import run
 from autoscaler.sim.scaler import OurDecision, RivalScaler
 from benchmarks.quality.scenario import CONCURRENCY, DEPLOYMENT, INTERVAL_S, SERVICE, SHARE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import takewhile
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from autoscaler.sim.demand import Demand, scaled_to_peak
+from autoscaler.sim.design import FULL
 from autoscaler.sim.plant import COUNTERS, Design, PlantDeployment, PlantService, Signal
 from autoscaler.world.gateway import Counters
 from autoscaler.world.plant import DeploymentSpec
@@ -24,7 +26,7 @@ PROMISE_WAIT_S: Final = 10.0
 SHARE: Final = 0.99
 SERVICE_S: Final = 8.0
 """The mean service time without tokens, and the least mean that a trace with tokens is slowed to."""
-SMOOTHED_S: Final = 600.0
+SMOOTHED_S: Final = 900.0
 """A trace whose counts are too small to be thinned has its rate smoothed over this before it is raised."""
 SERVICE: Final = "chat"
 DEPLOYMENT: Final = "gpu"
@@ -66,7 +68,7 @@ def trace_files(folder: Path) -> list[tuple[str, Path]]:
 def design(path: Path, scenario: Scenario, seed: int = 0) -> Design:
     """The plant of this scenario under this trace: its first seven days, or all of a shorter one."""
     demand = _demand(path, scenario)
-    first = demand.summary().first_at_once
+    first = math.ceil(demand.summary().first_at_once / FULL / CONCURRENCY)
     spec = DeploymentSpec(
         id=f"{SERVICE}/{DEPLOYMENT}",
         name=DEPLOYMENT,
@@ -74,7 +76,7 @@ def design(path: Path, scenario: Scenario, seed: int = 0) -> Design:
         concurrency=CONCURRENCY,
         usd_per_gpu_hour=1.0,
         start_up=scenario.start_up,
-        initial_replicas=max(scenario.min_replicas, min(scenario.max_replicas, round(first / CONCURRENCY))),
+        initial_replicas=max(scenario.min_replicas, min(scenario.max_replicas, first)),
     )
     deployment = PlantDeployment(
         SERVICE, DEPLOYMENT, "vendor", spec, scenario.min_replicas, scenario.max_replicas

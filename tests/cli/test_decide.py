@@ -352,7 +352,7 @@ def test_reading_and_writing_lines_is_a_small_part_of_the_work() -> None:
     raw = json.dumps(a_line()).encode() + b"\n"
     started = time.perf_counter()
     for _ in range(300):
-        decide_module._parse(raw)
+        decide_module.parse_line(raw)
     parse_s = (time.perf_counter() - started) / 300
     decider = Decider(FLEET, print)
     lines = [json.dumps(a_line(15.0 * index)).encode() for index in range(300)]

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from autoscaler.cli.terminal.transcript import MEANING, render
 from autoscaler.core.decide import step
+from autoscaler.core.fleet import NamedPolicy
 from autoscaler.core.memory import Memory
 from autoscaler.core.model import REASONS, Absence, ErrorKind, Human, Observation, Override, Phase, Snapshot
 from autoscaler.daemon.explain import explain
+from autoscaler.policies.schedule import Schedule
 from tests.core.fleets import START, a_fleet, a_service, a_snapshot, seen
 
 
@@ -49,6 +51,26 @@ def test_an_increase_is_told_from_facts_to_what_would_have_changed_it() -> None:
         "  6 replicas from 62 running; now 57 (bounds)",
     ):
         assert line in text.splitlines(), text
+
+
+def test_a_hold_says_what_would_have_ended_it_and_what_would_not() -> None:
+    ticks = [a_snapshot(at, 0, 57, replicas=5) for at in (0, 15)]
+    lines = render(why(*ticks, replicas_max=8)).splitlines()
+
+    assert "  6 replicas from 65 running; now 57 (queue_depth)" in lines
+    assert "  no smaller running that was tried changes it" in lines
+
+
+def test_a_policy_that_said_nothing_is_named() -> None:
+    closed = Schedule.model_validate(
+        {"time_zone": "UTC", "windows": [{"start": "20:00", "end": "21:00", "at_least": 6}]}
+    )
+    lines = render(why(a_snapshot(0, 0, 57), policies=(NamedPolicy("evening", closed),))).splitlines()
+
+    assert "  evening: said nothing" in lines
+    assert (
+        "  6 replicas from 2026-11-21T19:57:00Z on by the schedule, with the facts of now (schedule)" in lines
+    )
 
 
 def test_a_guard_and_what_it_did_are_told() -> None:
@@ -120,6 +142,8 @@ def test_every_reason_of_the_core_has_words() -> None:
                 "settings",
                 "brake",
                 "counterfactuals",
+                "unsaid",
+                "silent",
             ]
         )
     )

@@ -8,7 +8,7 @@ import pytest
 
 from autoscaler.core.fleet import Deployment, NamedPolicy
 from autoscaler.core.model import Human, Override, Pause
-from tests.core.fleets import START, Limit, a_fleet, a_service
+from tests.core.fleets import START, Limit, a_fleet, a_service, seen
 from tests.core.run import Run, chat_run
 
 
@@ -216,8 +216,6 @@ def test_pause_down_lets_increases_pass() -> None:
 def test_a_pause_of_one_service_is_none_of_another() -> None:
     run = Run(a_fleet(a_service("chat"), a_service("draw")))
     paused = acts(pauses=(Pause("chat", None, None),))
-    from tests.core.fleets import seen
-
     run.tick(0, 60, a=1, human=paused, services={"draw": (0, 60)}, keys={"draw/a": seen(1)})
 
     assert (run.to(), run.to(service="draw")) == (1, 5)
@@ -241,3 +239,18 @@ def test_limits_and_needs_stay_exact_at_the_largest_counts() -> None:
     run = chat_run(replicas_max=10_000, capacity=0.1).tick(0, 800, a=0)
 
     assert run.to() == 10_000, "1000 of capacity are 10,000 replicas of 0.1"
+
+
+def test_a_shortage_of_gpus_gives_back_nothing_that_a_floor_of_the_service_needs() -> None:
+    policies = (
+        NamedPolicy("office", Limit(at_least=2)),
+        NamedPolicy("price", Limit(deployment="a", at_most=0)),
+    )
+    run = chat_run(stabilise_down_s=0, policies=policies).settle(3, a=2)
+    assert run.verdict() == (2, "limit")
+
+    run.tick(keys={"chat/a": seen(2, available=False)})
+    assert run.to() == 2, "it may not grow, and has what the floor asks for"
+
+    run = chat_run(stabilise_down_s=0, policies=policies).tick(keys={"chat/a": seen(3, available=False)})
+    assert run.to() == 2, "the ceiling is lifted by no more than the floor needs"

@@ -188,6 +188,11 @@ BAD: list[tuple[str, str, Callable[[], set[str]]]] = [
     ("9", "touches what no configuration names", lambda: broken(replace(change("c", 3, 4)))),
     (
         "9",
+        "touches what no configuration names, and raises something else under a budget",
+        lambda: broken(change("c", 3, 4), change("a", 3, 4), fleet=replace(FLEET, budget_usd_per_hour=99)),
+    ),
+    (
+        "9",
         "touches a service that no configuration names",
         lambda: broken(replace(change("a", 3, 4), service="other")),
     ),

@@ -52,6 +52,20 @@ async def test_paused_downwards_scales_up_and_never_down(tmp_path: Path) -> None
         assert rig.replicas() == 1
 
 
+async def test_once_a_pause_is_confirmed_no_write_leaves(tmp_path: Path) -> None:
+    async with a_rig(tmp_path) as rig:
+        rig.demand(running=20)
+        await rig.run(60)
+        rig.demand(running=60)
+        rig.accounts["exo"].faults.add(Fault(kind=FaultKind.LATENCY, applies_to="reads", latency_s=2))
+        tick = asyncio.create_task(rig.daemon.tick())
+        await rig.clock.sleep(3)  # the plan is in the journal, and the deployment is being read again
+        await rig.daemon.pause(Pause("chat", None, rig.clock.now() + 300, "a freeze", "anna"))
+        await tick
+        assert rig.writes() == 0
+        assert rig.reports[-1].scale_calls == (("exo", "stale"),)
+
+
 async def test_a_pause_outlives_a_restart(tmp_path: Path) -> None:
     async with a_rig(tmp_path) as rig:
         rig.demand(running=20)

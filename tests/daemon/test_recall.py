@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from autoscaler.cli.terminal.transcript import render
+from autoscaler.core.codec import instant_text
 from autoscaler.core.model import Override, ReplicaRange
 from autoscaler.daemon.recall import recall
 from autoscaler.daemon.report import Invalid
@@ -203,3 +205,40 @@ async def test_why_names_the_demand_that_would_have_changed_it(tmp_path: Path) -
         texts = [one["text"] for one in why["counterfactuals"]]
         assert "3 from 26 running; now 20" in texts  # 26 / 0.8 = 32.5
         assert any(text.startswith("1 at ") for text in texts) or texts
+
+
+async def test_why_of_a_thinned_time_is_the_last_decision_of_each_deployment(tmp_path: Path) -> None:
+    """What only repeats a decision is not kept: what is in force is the last that said something new."""
+    async with a_rig(tmp_path, CHAT + a_deployment("exo") + a_deployment("other", "b")) as rig:
+        rig.demand(running=20)
+        await rig.run(1200)
+        first = rig.reports[0].at
+        rig.demand(running=60)
+        await rig.clock.sleep(9 * 86400)
+        await rig.run(900)
+        await rig.daemon._upkeep()
+
+        why = await rig.daemon.why("chat", first + 300)
+
+        assert why["thinned"] is True
+        assert why["at"] == instant_text(first + 300)
+        assert [one["deployment"] for one in why["decisions"]] == ["a", "b"]
+        assert all(one["at"] < why["at"] for one in why["decisions"])
+        assert "since 2026-11-21" in render(why)
+
+
+async def test_why_of_a_tick_before_a_change_of_configuration_does_not_guess_who_was_silent(
+    tmp_path: Path,
+) -> None:
+    async with a_rig(tmp_path) as rig:
+        rig.demand(running=20)
+        report = await rig.run(60)
+        late = 'kind = "schedule"\ntime_zone = "UTC"\n[[windows]]\nstart = "01:00"\nend = "02:00"\n'
+        (tmp_path / "policies" / "late.toml").write_text(late + "at_least = 4\n")
+        rig.write(CHAT.replace('["queue-depth"]', '["queue-depth", "late"]') + a_deployment("exo"))
+        assert await rig.daemon.reload()
+        await rig.idle()
+        await rig.run(60)
+
+        assert (await rig.daemon.why("chat", report.at))["silent"] == []
+        assert (await rig.daemon.why("chat", None))["silent"] == ["late"]

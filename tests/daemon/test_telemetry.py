@@ -14,7 +14,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
 from autoscaler.core.model import Decision, ErrorKind, Human, Opinion, Override, Pause, ReplicaRange, Sample
-from autoscaler.daemon.report import TickReport
+from autoscaler.core.shadow import Shadow
+from autoscaler.core.sides import Account, Rates
+from autoscaler.daemon.report import Standing, TickReport
 from autoscaler.daemon.telemetry import PrometheusTelemetry
 from tests.daemon.reports import AT, Case, Member, a_fleet, a_report, missing
 
@@ -53,6 +55,10 @@ PUBLISHED = {
     "config_reload_ok": ("gauge", ""),
     "journal_errors_total": ("counter", ""),
     "fleet_brake": ("gauge", ""),
+    "shadow_replicas_wanted": ("gauge", "service deployment"),
+    "shadow_cost_usd_per_hour": ("gauge", "service"),
+    "shadow_spend_usd_total": ("counter", "service set"),
+    "shadow_short_seconds_total": ("counter", "service set"),
 }
 
 
@@ -87,13 +93,25 @@ def everything() -> TickReport:
     """A report in which every family has a sample."""
     opinion = Opinion("office-hours", "schedule", "exo-a5000", 2.0, 1, 6, False, "open")
     case = Case(budget=12.0, opinions=(opinion,), members=[Member(p50_p90=(170.0, 260.0))])
-    return a_report(
+    report = a_report(
         case,
         scale_calls=(("exo", "accepted"),),
         start_ups=(("chat/exo-a5000", 175.0),),
         drift_started=("chat/exo-a5000",),
         violations={"7": 1},
     )
+    return replace(report, shadows={"chat": Standing(("candidate",), A_SHADOW)})
+
+
+A_SHADOW = Shadow(
+    "hash",
+    AT - 3600,
+    AT,
+    active=Account(usd=4.4, short_s=30.0),
+    shadow=Account(usd=3.3),
+    shadow_now=Rates(3.3, 3, 0.0),
+    wanted={"exo-a5000": 3},
+)
 
 
 def check_metrics(promtool: str, text: bytes) -> None:
@@ -406,3 +424,23 @@ async def test_scrapes_at_once_share_one_rendering_and_one_that_hangs_up_harms_n
 
     assert first.cancelled()
     assert body.endswith(b"\n")
+
+
+async def test_a_shadow_is_told_beside_what_was_really_there() -> None:
+    telemetry = a_telemetry(everything())
+
+    assert await samples(telemetry, "shadow_replicas_wanted") == {("chat", "exo-a5000"): 3}
+    assert await samples(telemetry, "shadow_cost_usd_per_hour") == {("chat",): 3.3}
+    spend = {("chat", "active"): 4.4, ("chat", "shadow"): 3.3}
+    assert await samples(telemetry, "shadow_spend_usd_total") == spend
+    short = {("chat", "active"): 30.0, ("chat", "shadow"): 0.0}
+    assert await samples(telemetry, "shadow_short_seconds_total") == short
+
+
+async def test_a_shadow_that_was_set_aside_is_not_known_any_more() -> None:
+    report = replace(everything(), shadows={"chat": Standing(("candidate",), A_SHADOW, "it failed")})
+
+    telemetry = a_telemetry(report)
+
+    assert await samples(telemetry, "shadow_replicas_wanted") == {}
+    assert await samples(telemetry, "shadow_spend_usd_total") == {}

@@ -1,100 +1,17 @@
-"""Traces are read strictly, and demand is the same for the same seed."""
+"""Demand is the same for the same seed, and has the laws that it states."""
 
 from __future__ import annotations
 
-import gzip
 import math
 import statistics
-from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from autoscaler.world.chance import stream
 from autoscaler.world.default_day import day_rows
 from autoscaler.world.demand import arrivals, scale_to_work
 from autoscaler.world.service_time import MeanServiceTime, TokenServiceTime, lognormal
-from autoscaler.world.trace import Row, TraceError, read_trace
-
-GOOD = "t_s,requests,prompt_tokens,output_tokens\r\n0,3,300,30\r\n60,0,,\r\n120,5,500,50\r\n"
-
-
-def trace(tmp_path: Path, text: str | bytes, name: str = "trace.csv") -> Path:
-    path = tmp_path / name
-    path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return path
-
-
-def test_a_trace_is_read_with_crlf_gzip_and_missing_tokens(tmp_path: Path) -> None:
-    expected = [
-        Row(0, 60, 3, 300, 30),
-        Row(60, 60, 0, None, None),
-        Row(120, 60, 5, 500, 50),
-    ]
-    assert list(read_trace(trace(tmp_path, GOOD))) == expected
-    assert list(read_trace(trace(tmp_path, gzip.compress(GOOD.encode()), "t.csv.gz"))) == expected
-    assert list(read_trace(trace(tmp_path, "\ufeffrequests,t_s\n1,0\n2,10\n"))) == [
-        Row(0, 10, 1),
-        Row(10, 10, 2),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("", "line 1: empty"),
-        ("t_s,requests\n0,1\n", "line 2: at least two rows"),
-        ("t_s,requests\n", "line 1: at least two rows"),
-        ("time,requests\n0,1\n60,1\n", "line 1: columns 'time,requests'"),
-        ("t_s,requests,prompt_tokens\n0,1,1\n60,1,1\n", "line 1: columns"),
-        ("t_s,requests,requests\n0,1,1\n60,1,1\n", "line 1: columns"),
-        ("t_s,requests\n0,1\n60,1\n180,1\n", "line 4: t_s is 180 after 60"),
-        ("t_s,requests\n0,1\n60,1\n30,1\n", "line 4: t_s is 30 after 60"),
-        ("t_s,requests\n60,1\n0,1\n", "line 3: t_s is 0 after 60"),
-        ("t_s,requests\n0,1\n0,1\n", "line 3: t_s is 0 after 0"),
-        ("t_s,requests\n0,1\n60,-1\n", "line 3: requests is '-1'"),
-        ("t_s,requests\n0,1\n60,nan\n", "line 3: requests is 'nan'"),
-        ("t_s,requests\n0,1\n60,inf\n", "line 3: requests is 'inf'"),
-        ("t_s,requests\n0,1\n60,\n", "line 3: requests is ''"),
-        ("t_s,requests\n0,1\n60,many\n", "line 3: requests is 'many'"),
-        ("t_s,requests\n0,1\n60\n", "line 3: 1 values for 2 columns"),
-        ("t_s,requests\n0,1\n60,1,2\n", "line 3: 3 values for 2 columns"),
-    ],
-)
-def test_a_bad_trace_is_refused_with_its_line(tmp_path: Path, text: str, says: str) -> None:
-    with pytest.raises(TraceError, match=r"trace\.csv") as caught:
-        list(read_trace(trace(tmp_path, text)))
-    assert says in str(caught.value)
-
-
-@pytest.mark.parametrize("content", [b"not gzip", gzip.compress(GOOD.encode())[:-12]])
-def test_a_broken_gzip_is_refused(tmp_path: Path, content: bytes) -> None:
-    with pytest.raises(TraceError, match="not readable"):
-        list(read_trace(trace(tmp_path, content, "t.csv.gz")))
-
-
-def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(TraceError, match="not readable"):
-        list(read_trace(trace(tmp_path, b"t_s,requests\n0,\xff\n")))
-
-
-def test_a_trace_is_streamed_and_an_error_comes_only_where_it_stands(tmp_path: Path) -> None:
-    rows = read_trace(trace(tmp_path, "t_s,requests\n0,1\n60,1\n120,x\n"))
-    assert next(rows).t_s == 0
-    with pytest.raises(TraceError):
-        list(rows)
-
-
-@given(st.lists(st.floats(0, 1e9), min_size=2, max_size=20), st.sampled_from([1, 10, 60, 0.5]))
-def test_what_is_written_is_what_is_read(
-    tmp_path_factory: pytest.TempPathFactory, counts: list[float], step_s: float
-) -> None:
-    text = "t_s,requests\n" + "".join(f"{i * step_s},{count!r}\n" for i, count in enumerate(counts))
-    path = trace(tmp_path_factory.mktemp("trace"), text)
-    assert [row.requests for row in read_trace(path)] == counts
-    assert {row.step_s for row in read_trace(path)} == {step_s}
-
+from autoscaler.world.trace import Row
 
 ROWS = [Row(0, 60, 600), Row(60, 60, 0), Row(120, 60, 6000)]
 

@@ -232,3 +232,22 @@ def test_measured_start_ups_are_drawn_as_often_as_they_were_seen_and_nothing_els
 def test_impossible_measured_start_ups_are_refused(samples: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="measured start-up times"):
         LearnedStartUp(samples)
+
+
+def test_a_replica_that_was_killed_by_hand_does_not_die_its_own_death_while_it_starts() -> None:
+    world = World(1)
+    seen: list[WorldEvent] = []
+    world.subscribe(seen.append)
+    world.add(a_spec(initial_replicas=1, mean_life_s=100.0, start_up=StartUp.fixed(1e6)))
+    world.kill_replica("a", 0.5)
+    world.advance(1e5)
+    assert kinds(seen) == ["added", "killed"]
+    assert world.status("a").starting == 1
+
+
+def test_a_replica_that_drains_by_itself_drains_as_long_as_stated() -> None:
+    world = World(1)
+    world.add(a_spec(initial_replicas=1, mean_life_s=100.0, drain_s=1e6))
+    world.set_replicas("a", 0, 0.5)
+    world.advance(1e5)
+    assert world.status("a").draining == 1

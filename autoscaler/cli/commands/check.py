@@ -17,7 +17,7 @@ from autoscaler.cli.terminal.quiet import quiet_logs
 from autoscaler.cli.terminal.say import answer, answer_json, note
 from autoscaler.clock import SystemClock
 from autoscaler.config import Config, ConfigError, Problem
-from autoscaler.core.fleet import Service
+from autoscaler.core.fleet import NamedPolicy, Service
 
 
 def run_check(option: Path | None, *, online: bool, strict: bool, as_json: bool) -> int:
@@ -61,7 +61,7 @@ def _as_json(config: Config, seen: Online | None, now: float) -> dict[str, Any]:
         "config": str(config.path),
         "config_hash": config.fleet.config_hash,
         "warnings": [_problem(warning) for warning in config.warnings],
-        "services": [_service_json(service) for service in config.fleet.services.values()],
+        "services": [_service_json(one, _shadow(config, one.name)) for one in config.fleet.services.values()],
         "schedules": [edges_json(calendar, now) for calendar in calendars_of(config.fleet)],
     }
     if seen is not None:
@@ -69,14 +69,12 @@ def _as_json(config: Config, seen: Online | None, now: float) -> dict[str, Any]:
     return body
 
 
-def _service_json(service: Service) -> dict[str, Any]:
+def _service_json(service: Service, shadow: tuple[NamedPolicy, ...]) -> dict[str, Any]:
     return {
         "service": service.name,
         "mode": service.mode,
-        "policies": [
-            {"policy": one.name, "kind": one.policy.kind, "means": meaning_of(one)}
-            for one in service.policies
-        ],
+        "policies": [_policy_json(one) for one in service.policies],
+        "shadow": [_policy_json(one) for one in shadow],
         "signals": sorted(service.signals),
         "budget_usd_per_hour": service.budget_usd_per_hour,
         "deployments": [
@@ -91,6 +89,16 @@ def _service_json(service: Service) -> dict[str, Any]:
             for one in service.deployments
         ],
     }
+
+
+def _policy_json(one: NamedPolicy) -> dict[str, Any]:
+    return {"policy": one.name, "kind": one.policy.kind, "means": meaning_of(one)}
+
+
+def _shadow(config: Config, service: str) -> tuple[NamedPolicy, ...]:
+    """The policies that are evaluated beside a service's own, and never act."""
+    alone = config.shadows.get(service)
+    return () if alone is None else alone.services[service].policies
 
 
 def _print(config: Config, seen: Online | None, now: float) -> None:
@@ -124,9 +132,14 @@ def _print(config: Config, seen: Online | None, now: float) -> None:
         ],
     )
     policies = {
-        (named.name, meaning_of(named)): None for one in fleet.services.values() for named in one.policies
+        (named.name, meaning_of(named)): None
+        for one in fleet.services.values()
+        for named in (*one.policies, *_shadow(config, one.name))
     }
     tables.show(("policy", "what it means"), list(policies))
+    for name in config.shadows:
+        shadow = ", ".join(named.name for named in _shadow(config, name))
+        answer(f"In the shadow of {name}, never acting: {shadow}. See autoscaler shadow {name}.\n")
     for calendar in calendars_of(fleet):
         print_edges(calendar, now)
     if seen is not None:

@@ -73,7 +73,7 @@ class Decider:
     def answer(self, raw: bytes) -> str:
         """The output line of an input line: a plan, or an error, after which memory is as before."""
         try:
-            line = _parse(raw)
+            line = parse_line(raw)
             memory = self._memory if self._begun else _carried(line)
             snapshot = snapshot_from_json(line)
             if not 0 <= snapshot.at <= AT_MAX:
@@ -112,7 +112,8 @@ class Decider:
             )
 
 
-def _parse(raw: bytes) -> dict[str, Any]:
+def parse_line(raw: bytes) -> dict[str, Any]:
+    """A line as JSON, read strictly. Raises: BadLine."""
     if not raw.strip():
         raise BadLine("the line is empty; a snapshot as a JSON object is allowed")
     try:

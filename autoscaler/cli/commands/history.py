@@ -1,4 +1,7 @@
-"""A stretch of the journal as lines for ``decide``: one configuration, with the memory from before it."""
+"""A stretch of the journal as lines for ``decide``: one configuration, with the memory from before it.
+
+Each line also holds the plan that was made then, which ``decide`` passes over and ``replay`` compares with.
+"""
 
 from __future__ import annotations
 
@@ -38,10 +41,10 @@ async def lines_of(
 
     Raises: JournalError.
     """
-    in_force = await _hash_before(journal, since)
+    in_force = await hash_before(journal, since)
     async for record in journal.stream(kinds=KINDS, since=since, until=until):
         if record.kind != "tick":
-            in_force = _hash_of(record) or in_force
+            in_force = hash_of(record) or in_force
             if stretch.lines and in_force not in ("", stretch.config_hash):
                 stretch.other_hash, stretch.other_at = in_force, record.at
                 return
@@ -59,18 +62,19 @@ async def lines_of(
             stretch.config_hash = in_force or fleet.config_hash
             line = {**line, "config": stretch.config_hash, "memory": memory_to_json(memory)}
         stretch.lines += 1
-        yield line
+        yield {**line, "plan": record.body["plan"]} if "plan" in record.body else line
 
 
-async def _hash_before(journal: SqliteJournal, since: float | None) -> str:
+async def hash_before(journal: SqliteJournal, since: float | None) -> str:
     """The configuration in force when the range begins, as far as the journal says."""
     if since is None:
         return ""
     found = await journal.read(kinds=("start", "checkpoint"), until=since, newest_first=True, limit=1)
-    return _hash_of(found[0]) if found else ""
+    return hash_of(found[0]) if found else ""
 
 
-def _hash_of(record: Record) -> str:
+def hash_of(record: Record) -> str:
+    """The configuration that a start or a checkpoint names; empty where it names none."""
     if record.kind == "start":
         return str(record.body.get("config_hash") or "")
     return str(record.body.get("memory", {}).get("config_hash") or "")

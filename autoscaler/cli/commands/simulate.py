@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
+from autoscaler.cli.collector import settle
 from autoscaler.cli.commands.simulation_inputs import Inputs, Wish, inputs_of
 from autoscaler.cli.commands.simulation_journal import KeptJournal
 from autoscaler.cli.commands.simulation_rivals import rival_entries
@@ -44,6 +45,7 @@ def run_simulation(wish: Wish) -> int:
     entries = list(_entries(wish, inputs))
     for gate in gates:
         _gated(partial(gate.check_runs, [one.name for one in entries]))
+    settle()
     jobs = processors() if wish.jobs is None else wish.jobs
     with bars([one.name for one in entries], shown=not wish.as_json) as show:
         try:

@@ -122,7 +122,8 @@ def _plant(wish: Wish) -> PlantFile:
 def _check_names(plant: PlantFile, wish: Wish, services: Mapping[str, Service]) -> None:
     """Everything that the plant file names is in a configuration: a slip of the pen must not be ignored."""
     keys = {one.key for service in services.values() for one in service.deployments}
-    named = [(f"services.{name}", name, services) for name in plant.services]
+    names = set(services)
+    named = [(f"services.{name}", name, names) for name in plant.services]
     named += [
         (f"services.{service}.deployments.{one}", f"{service}/{one}", keys)
         for service, facts in plant.services.items()
@@ -188,14 +189,14 @@ def _traced(path: Path, wish: Wish, service_s: float) -> Demand:
     """The whole trace, checked to its end, or as much of it as was asked for. Raises: TraceError, OSError."""
     end_s = 0.0
     tokens = False
-    for row in read_trace(path, wish.length_s):
+    for row in read_trace(path, length_s=wish.length_s):
         end_s = row.t_s + row.step_s
         tokens = tokens or row.output_tokens is not None
     service_time: ServiceTime = (
         TokenServiceTime(otherwise_s=service_s) if tokens else MeanServiceTime(service_s)
     )
     length_s = end_s if wish.length_s is None else min(end_s, wish.length_s)
-    return Demand(partial(read_trace, path, wish.length_s), length_s, service_time, source=str(path))
+    return Demand(partial(read_trace, path, length_s=wish.length_s), length_s, service_time, source=str(path))
 
 
 def _shaped(shape: str, wish: Wish, service: Service, service_s: float) -> Demand:

@@ -1,4 +1,4 @@
-"""Commands that ask: status, prices, why, decide, journal export. See ``operate``."""
+"""Commands that ask: status, prices, why, shadow, decide, journal export. See ``operate``."""
 
 from __future__ import annotations
 
@@ -67,6 +67,22 @@ def why(
 
 
 @told
+def shadow(service: options.Named, config: options.Config = None, json: options.Json = False) -> int:
+    """What a service's shadow policies would have cost and served.
+
+    The policies named in [services.NAME] shadow are evaluated live on the same signals and never act.
+    From the running daemon, else from the journal. Exit status 1 where the service has none.
+
+    \b
+    Example:
+      autoscaler shadow chat
+    """
+    from autoscaler.cli.commands.shadow import run_shadow
+
+    return run_shadow(config, service, as_json=json)
+
+
+@told
 def decide(config: options.Config = None) -> int:
     """The decision as a filter: snapshots in, plans out.
 
@@ -113,6 +129,6 @@ def export(
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
-    for command in (status, prices, why, decide):
+    for command in (status, prices, why, shadow, decide):
         app.command()(command)
     app.add_typer(journal, name="journal")

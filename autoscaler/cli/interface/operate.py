@@ -1,4 +1,4 @@
-"""Commands that run or judge the daemon: run, check, plan, emulate, demo.
+"""Commands that run or judge the daemon: run, check, plan, replay, emulate, demo.
 
 Here is what a person types; the work is imported only when a command runs, so that help is quick.
 """
@@ -69,6 +69,59 @@ def plan(config: options.Config = None, json: options.Json = False) -> int:
     from autoscaler.cli.commands.plan import run_plan
 
     return run_plan(config, as_json=json)
+
+
+@told
+def replay(
+    recording: Annotated[
+        Path,
+        typer.Argument(
+            metavar="JOURNAL",
+            help="A journal's file, or a file of lines from journal export.",
+            show_default=False,
+        ),
+    ],
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="ISO 8601 with a zone, or -2h. Default: the oldest.", show_default=False
+        ),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="As --since. Default: the newest.", show_default=False)
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(min=0, max=100_000, metavar="N", help="Most differences that are listed.")
+    ] = 100,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Remember today's plans instead of the recorded ones.")
+    ] = False,
+    config: options.Config = None,
+    json: options.Json = False,
+) -> int:
+    """Decide a recording again, and list what differs from then.
+
+    The recorded snapshots go through the decision of this version, with the configuration that is given.
+    Numbers, ranges and reasons are compared, sentences are not; a difference that lasts is listed once.
+    Use it before an upgrade, and to look into a bug report.
+
+    Each tick is judged by itself, with the memory that the recorded plans left, so that one difference
+    does not lead to others. With --follow memory is what the plans of today leave, as if this version had
+    run then, while the facts stay those that the recorded plans led to.
+
+    The file is only read; a journal of an older version is brought up to date on a copy. Snapshots are
+    kept for 7 days: what is older cannot be replayed, and that is said. Exit status: 0 no difference,
+    1 differences, 2 wrong command line or configuration, 3 the recording cannot be read, or holds nothing
+    to compare.
+
+    \b
+    Example:
+      autoscaler replay autoscaler.db --config config.toml
+      autoscaler replay report.jsonl --since 2026-11-21T03:00:00Z
+    """
+    from autoscaler.cli.commands.replay import run_replay
+
+    return run_replay(config, recording, since, until, limit=limit, follows=follow, as_json=json)
 
 
 @told
@@ -161,5 +214,5 @@ def demo(
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
-    for command in (run, check, plan, emulate, demo):
+    for command in (run, check, plan, replay, emulate, demo):
         app.command()(command)

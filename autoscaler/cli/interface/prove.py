@@ -173,7 +173,8 @@ def simulate(
       autoscaler simulate -c old.toml -c new.toml --trace week.csv \\
         --fail-if 'new.cost > 1.05 * old.cost' --fail-if 'new.share < 0.99'
     """
-    from autoscaler.cli.commands.simulate import Wish, run_simulation
+    from autoscaler.cli.commands.simulate import run_simulation
+    from autoscaler.cli.commands.simulation_inputs import Wish
 
     return run_simulation(
         Wish(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from autoscaler.cli.terminal.exits import Exit, Trouble
 from autoscaler.config import Config
@@ -15,12 +15,18 @@ from autoscaler.daemon.price_list import price_list
 from autoscaler.daemon.prices import held_at, last_record
 from autoscaler.daemon.prices import recalled as recalled_prices
 from autoscaler.daemon.recall import Recalled, plan_of, recall, snapshot_of
-from autoscaler.daemon.report import Invalid, TickReport, start_up_estimates
+from autoscaler.daemon.report import ControlError, Invalid, Standing, TickReport, start_up_estimates
+from autoscaler.daemon.shadow_status import shadow_status
+from autoscaler.daemon.shadows import policies_of
+from autoscaler.daemon.shadows import recalled as recalled_shadow
 from autoscaler.daemon.status import fleet_status
 from autoscaler.journals import open_journal
 from autoscaler.ports import Journal, JournalError
 
 T = TypeVar("T")
+
+RECALL_S: Final = 30.0
+"""How long a shadow's ticks may take to be folded, twenty at a time."""
 
 
 async def from_journal(config: Config, ask: Callable[[Journal], Awaitable[T]]) -> T:
@@ -71,3 +77,21 @@ async def why_of(journal: Journal, fleet: Fleet, service: str, at: float) -> dic
         return dict(await why_at(journal, fleet, service, at))
     except Invalid as error:
         raise Trouble(str(error), Exit.NO) from error
+
+
+async def shadow_of(journal: Journal, config: Config, service: str) -> dict[str, Any]:
+    """A service's shadow at the last tick. Raises: JournalError, Trouble where there is none."""
+    alone = config.shadows.get(service)
+    standing: Standing | None = None
+    try:
+        if alone is not None:
+            found = await recalled_shadow(journal, service, alone, None, RECALL_S)
+            standing = None if found is None else Standing(policies_of(alone), found)
+        return shadow_status(config.fleet, service, standing)
+    except ControlError as error:
+        raise Trouble(str(error), Exit.NO) from error
+    except TimeoutError:
+        text = (
+            f"the shadow of {service} takes over {RECALL_S:g} s for twenty ticks: a policy of it is too slow"
+        )
+        raise Trouble(text, Exit.NO) from None

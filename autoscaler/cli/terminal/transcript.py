@@ -51,11 +51,13 @@ def render(why: Facts) -> str:
     """The whole transcript, without a newline at its end."""
     parts = [_head(why), _decisions(why)]
     if why.get("thinned"):
-        parts.append("This tick is over 7 days old: its decisions are kept, the facts behind them are not.")
+        parts.append(
+            "This is over 7 days old: decisions that said something new are kept, not the facts behind them."
+        )
     evidence = why.get("evidence") or {}
     parts += [
         _section("Facts", [*_signals(why), *_deployments(why, evidence)]),
-        _section("What the policies say", _opinions(evidence)),
+        _section("What the policies say", [*_opinions(evidence), *_silent(why)]),
         _section("Need", _need(why, evidence)),
         _section("Limits", _limits(why, evidence)),
         _section("Guards", _guards(evidence)),
@@ -82,7 +84,8 @@ def _head(why: Facts) -> str:
 def _decisions(why: Facts) -> str:
     lines = []
     for one in why.get("decisions", ()):
-        lines.append(f"{one['deployment']}: {_change(one)}, because {_because(one['reason'])}")
+        since = f" since {clock_text(str(one['at']))}" if "at" in one else ""
+        lines.append(f"{one['deployment']}: {_change(one)}{since}, because {_because(one['reason'])}")
         lines.append(f"  {one['why']}")
     return _section("Decision", lines or ["none"])
 
@@ -189,6 +192,12 @@ def _opinions(evidence: Facts) -> Iterator[str]:
         yield f"{one['policy']}: {', '.join(_wishes(one, whom))}: {one['reason']}"
 
 
+def _silent(why: Facts) -> Iterator[str]:
+    for name in why.get("silent", ()):
+        placing = "; it has a say in where replicas go" if name in why.get("preferring", ()) else ""
+        yield f"{name}: said nothing{placing}"
+
+
 def _wishes(one: Facts, whom: str) -> Iterator[str]:
     said = False
     if one.get("want") is not None:
@@ -272,6 +281,7 @@ def _counterfactuals(why: Facts) -> Iterator[str]:
         count, _, rest = str(one["text"]).partition(" ")
         reason = f" ({one['reason']})" if one.get("reason") else ""
         yield f"{_count(int(count))} {rest}{reason}" if count.isdigit() else f"{one['text']}{reason}"
+    yield from (str(text) for text in why.get("unsaid", ()))
 
 
 def _seconds_between(earlier: str, later: str) -> float:

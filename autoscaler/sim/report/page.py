@@ -22,6 +22,9 @@ from autoscaler.sim.report.payload import drawn
 from autoscaler.sim.report.table import Column, broken, columns, remarks, span_of
 from autoscaler.sim.result import RunResult
 
+OPEN_MAX: Final = 8
+"""Services whose plots are open from the start; of more, each is drawn when it is opened."""
+
 
 def page(runs: Sequence[RunResult], title: str) -> str:
     """The whole report as HTML. ``title`` says in a person's words what was simulated."""
@@ -40,6 +43,7 @@ def page(runs: Sequence[RunResult], title: str) -> str:
         services=services,
         bucket=None if plots is None else _bucket(plots[0]),
         data=None if plots is None else Markup(plots[1]),  # noqa: S704  # holds no "<"
+        open_max=OPEN_MAX,
         policy=_POLICY,
         style=_STYLE,
         script=_SCRIPT,

@@ -15,13 +15,18 @@ from autoscaler.sim.result import RunResult, ServiceResult, ServiceSeries
 
 BUCKETS_MAX: Final = 1500
 BUCKETS_MIN: Final = 50
+VALUES_MAX: Final = 600_000
+"""Where to begin for a fleet: at two characters each, which is what quiet series take."""
 TEXT_MAX: Final = 1_400_000
-"""Characters of the JSON, so that a page stays below 1.5 MB: what is more is told in wider buckets."""
+"""Characters of the JSON, so that a page stays below 1.5 MB: what is more is told in wider buckets, until
+they are so few as ``BUCKETS_MIN``. A hundred services of three deployments in two runs are just above it."""
 
 
 def drawn(runs: Sequence[RunResult]) -> tuple[dict[str, Any], str] | None:
     """What is drawn, and the same as ``encoded``; None where no run recorded a series."""
-    count_max = BUCKETS_MAX
+    series = [one.series for run in runs for one in run.services.values() if one.series is not None]
+    values = sum(11 + 4 * len(one.deployments) for one in series)  # for one bucket
+    count_max = max(BUCKETS_MIN, min(BUCKETS_MAX, VALUES_MAX // max(1, values)))
     while (content := payload(runs, count_max)) is not None:
         text = encoded(content)
         if len(text) <= TEXT_MAX or count_max == BUCKETS_MIN:

@@ -13,14 +13,14 @@ from types import MappingProxyType
 from typing import Final
 
 from autoscaler.sim.facts import Rival, Task
-from autoscaler.sim.rivals.dynamo import Dynamo
+from autoscaler.sim.rivals.dynamo import Dynamo, DynamoSettings
 from autoscaler.sim.rivals.fixed_peak import FixedPeak
 from autoscaler.sim.rivals.hosted import Hosted, HostedSettings
 from autoscaler.sim.rivals.hpa import Hpa, HpaSettings
 from autoscaler.sim.rivals.keda import Keda, KedaSettings
 from autoscaler.sim.rivals.knative import Knative, KnativeSettings
 from autoscaler.sim.rivals.ray_serve import RayServe, RayServeSettings
-from autoscaler.sim.rivals.seasonal_newsvendor import SeasonalNewsvendor
+from autoscaler.sim.rivals.seasonal_newsvendor import SeasonalNewsvendor, SeasonalNewsvendorSettings
 from autoscaler.sim.rivals.skyserve import SkyServe, SkyServeSettings
 
 __all__ = ["RIVALS", "RivalKind"]
@@ -61,6 +61,14 @@ def _skyserve(task: Task) -> Rival:
     )
 
 
+def _dynamo(task: Task) -> Rival:
+    return Dynamo(task, DynamoSettings(engine_utilisation=0.7))
+
+
+def _seasonal_newsvendor(task: Task) -> Rival:
+    return SeasonalNewsvendor(task, SeasonalNewsvendorSettings(shortage_cost=49.0))
+
+
 def _hosted(task: Task) -> Rival:
     return Hosted(
         task,
@@ -78,10 +86,12 @@ RIVALS: Final[Mapping[str, RivalKind]] = MappingProxyType(
         "knative": RivalKind("Knative's KPA on concurrency", _knative, "u 0.75, delay 300 s"),
         "ray-serve": RivalKind("Ray Serve's default autoscaling", _ray_serve, "u 0.6, up 30 s, down 150 s"),
         "skyserve": RivalKind("SkyServe's request-rate autoscaler", _skyserve, "u 0.65, up 0 s, down 300 s"),
-        "dynamo": RivalKind("NVIDIA Dynamo's planner, one pool", Dynamo, "load loop + seasonal floor"),
+        "dynamo": RivalKind(
+            "NVIDIA Dynamo's planner, one pool", _dynamo, "load loop + seasonal floor, u 0.7"
+        ),
         "hosted": RivalKind("A hosted vendor's own autoscaler", _hosted, "u 0.8, window 60 s, delay 300 s"),
         "seasonal-newsvendor": RivalKind(
-            "The last day again, with a newsvendor's margin", SeasonalNewsvendor, "shortage costs 19 x idle"
+            "The last day again, with a newsvendor's margin", _seasonal_newsvendor, "shortage costs 49 x idle"
         ),
     }
 )

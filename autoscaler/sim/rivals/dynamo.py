@@ -21,6 +21,7 @@ class DynamoSettings:
     down_below: float = 0.6  # source code
     throughput_interval_s: float = 180.0  # throughput_adjustment_interval
     min_endpoint: int = 1  # engines; min_endpoint
+    engine_utilisation: float = 1.0  # share of its places at which an engine still keeps its SLA; profiled
     season_s: float = DAY_S  # seconds; ours, see Dynamo
 
 
@@ -33,7 +34,8 @@ class Dynamo:
     to be spread evenly, and the fullest engine decides both. Without an engine there is nothing to judge.
 
     **Throughput**, at the first question that is due: the requests predicted for the next interval over what
-    a full engine serves, ``concurrency / service_s``, is the floor of the load loop until the next time. It
+    an engine serves within its SLA, ``utilisation x concurrency / service_s``, is the floor of the load loop
+    until the next time. It
     lifts also where the load loop has no wish. The prediction is the same time of the last day, and the last
     interval while there is none; the original's default is ARIMA.
 
@@ -44,7 +46,8 @@ class Dynamo:
     def __init__(self, task: Task, settings: DynamoSettings = DynamoSettings()) -> None:
         self._task = task
         self._settings = settings
-        self._engine_rate = task.concurrency / task.service_s  # requests per second
+        places = task.concurrency * settings.engine_utilisation
+        self._engine_rate = places / task.service_s  # requests per second
         self._least = max(settings.min_endpoint, task.min_replicas)
         self._arrivals = SeasonalRate(task.interval_s, settings.season_s)
         self._floor = self._least

@@ -83,9 +83,6 @@ class ToZero:
         return at - self._since > self._settings.progress_deadline_s + self._settings.activation_buffer_s
 
     def _may_go(self, at: float) -> bool:
-        inactive_s = at - self._since
+        # Inactive for the longer of grace and retention suffices too, but then the activator was in the path.
         proxied_s = at - self._proxied_since if self._proxied_since is not None else 0.0
-        long_enough = inactive_s >= max(self._settings.grace_s, self._settings.retention_s)
-        return long_enough or (
-            proxied_s >= self._settings.grace_s and inactive_s >= self._settings.retention_s
-        )
+        return proxied_s >= self._settings.grace_s and at - self._since >= self._settings.retention_s

@@ -32,7 +32,8 @@ class SeasonalNewsvendor:
     service time is the mean number of requests at once, ``m``; were all served at once, their number would
     follow Poisson's law, taken as normal with variance ``m``. Of it the quantile of the critical
     ratio, shortage cost / (shortage cost + 1), is taken: ``m + z sqrt(m)`` places. One replica stays while
-    anything is queued or running. There is no delay and no memory of a queue: what waits is not counted.
+    anything is queued or running. There is no delay and no memory of a queue: what waits is not counted. In
+    the first ``recent_s`` nothing is given back, for there is no rate yet.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class SeasonalNewsvendor:
         self._task = task
         self._settings = settings
         self._arrivals = SeasonalRate(task.interval_s, settings.season_s)
+        self._began_at: float | None = None
         self._margin = NormalDist().inv_cdf(settings.shortage_cost / (settings.shortage_cost + 1))
 
     def tick(self, facts: Facts) -> int:
@@ -52,7 +54,13 @@ class SeasonalNewsvendor:
         places = max(0.0, at_once + self._margin * math.sqrt(at_once))
         replicas = math.ceil(places / self._task.concurrency)
         has_work = facts.queued + facts.running > 0
-        return self._task.clip(max(replicas, 1 if has_work else 0))
+        kept = facts.replicas_set if self._is_new(facts.at) else 0
+        return self._task.clip(max(replicas, kept, 1 if has_work else 0))
+
+    def _is_new(self, at: float) -> bool:
+        if self._began_at is None:
+            self._began_at = at
+        return at - self._began_at < self._settings.recent_s
 
     def _forecast(self, at: float) -> float:
         recent = self._arrivals.recent(at, self._settings.recent_s)

@@ -60,7 +60,9 @@ class Tab:
 
     async def value(self, expression: str) -> Any:
         """What a JavaScript expression yields in the page, as JSON."""
-        reply = await self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+        reply = await self.call(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+        )
         assert "exceptionDetails" not in reply, reply["exceptionDetails"]
         return reply["result"].get("value")
 

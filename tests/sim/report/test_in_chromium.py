@@ -82,6 +82,10 @@ def small() -> list[RunResult]:
     return [a_run("new", recorded(series)), a_run("old", recorded(series))]
 
 
+def one_of(demand: list[int]) -> RunResult:
+    return a_run("new", recorded(a_series(demand, {"a": [1] * len(demand)})))
+
+
 async def texts(tab: Tab, selector: str) -> list[str]:
     found: list[str] = await tab.value(
         f"Array.from(document.querySelectorAll({json.dumps(selector)}), (one) => one.textContent)"
@@ -195,6 +199,20 @@ async def test_pointing_at_one_plot_reads_all_of_them_at_that_moment(tab: Tab, t
     assert all(lines)
 
 
+async def test_one_tick_of_many_is_seen_and_read_as_the_highest_of_its_point(
+    tab: Tab, tmp_path: Path
+) -> None:
+    demand = [3] * 3000
+    demand[1201] = 999
+    await open_page(tab, tmp_path, page([one_of(demand)], "Spike"))
+    assert "demand (running + waiting)max 999" in await texts(tab, ".legend li")
+
+    x, y = await where(tab, 2, 600.5 / 1500)
+    await tab.mouse("mouseMoved", x, y)
+
+    assert "demand (running + waiting)3–999" in await texts(tab, ".legend li")
+
+
 async def test_dragging_shows_that_span_in_all_plots_and_a_double_click_the_whole(
     tab: Tab, tmp_path: Path
 ) -> None:
@@ -233,6 +251,19 @@ async def test_the_runs_shown_can_be_chosen(tab: Tab, tmp_path: Path) -> None:
 
     assert await texts(tab, "h3") == ["config.example", "clairvoyant"]
     assert await tab.value("document.querySelectorAll('.plot[data-drawn]').length") == 2 + 2 * 4
+
+
+async def test_of_a_large_fleet_a_service_is_drawn_when_it_is_opened(tab: Tab, tmp_path: Path) -> None:
+    series = a_series([1, 2, 3], {"a": [1, 1, 1]})
+    run = a_run("new", *(recorded(series, f"service-{at}") for at in range(9)))
+    await open_page(tab, tmp_path, page([run], "Fleet"))
+    assert await tab.value("document.querySelectorAll('.plot').length") == 1  # the total
+
+    await tab.value("document.querySelectorAll('.service summary')[4].click()")
+    await tab.value("new Promise((done) => setTimeout(done, 100))")
+
+    assert await tab.value("document.querySelectorAll('.plot[data-drawn]').length") == 1 + 6
+    assert (await texts(tab, ".service[open] h2")) == ["service-4"]
 
 
 async def test_the_keyboard_moves_the_cursor_and_the_span(tab: Tab, tmp_path: Path) -> None:

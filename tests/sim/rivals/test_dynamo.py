@@ -51,6 +51,12 @@ def test_the_throughput_loop_is_a_lower_bound() -> None:
     assert [rival.tick(facts(15.0 * turn, ready=5 - turn)) for turn in (1, 2, 3)] == [3, 3, 3]
 
 
+def test_an_engine_serves_what_its_sla_allows() -> None:
+    rival = Dynamo(TASK, DynamoSettings(engine_utilisation=0.6))
+
+    assert rival.tick(facts(0, arrived=22, running=0, ready=5)) == 5  # 1.47 a second of 0.3 each: 4.9
+
+
 def test_the_bound_lifts_where_the_load_loop_has_no_wish() -> None:
     assert Dynamo(TASK).tick(facts(arrived=22, running=3, ready=1)) == 3
 
@@ -82,6 +88,20 @@ def test_with_a_day_the_prediction_is_the_interval_that_followed() -> None:
 
     # 30 in 15 s are 2 a second, 4 engines: from 1800, which is ten times 180, to 1980
     assert at_half_past == 120 * [1] + 12 * [4] + 13 * [1]
+
+
+def test_a_day_without_requests_predicts_none() -> None:
+    rival = Dynamo(TASK)
+    for at in range(0, 86_400, 15):
+        rival.tick(facts(at, ready=1))
+
+    assert rival.tick(facts(86_400, arrived=180, ready=1)) == 1
+
+
+def test_the_load_loop_never_takes_the_last_engine() -> None:
+    none_needed = DynamoSettings(min_endpoint=0)
+
+    assert Dynamo(a_task(min_replicas=0), none_needed).tick(facts(ready=1)) == 1
 
 
 def test_a_floor_holds_at_an_interval_that_does_not_divide_its_own() -> None:

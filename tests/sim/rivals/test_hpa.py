@@ -171,6 +171,29 @@ def test_of_several_policies_the_selected_one_binds(select: str, up: int, down: 
     assert controller(settings).sync(facts(running=0, ready=8)) == down
 
 
+def test_the_longest_period_of_all_policies_is_remembered() -> None:
+    up = Rates((RatePolicy("Pods", 8, 60.0), RatePolicy("Percent", 100)), "Min")
+    hpa = controller(HpaSettings(target=10.0, behaviour=Behaviour(up=up)))
+    counts, count = [], 2
+    for at in range(0, 61, 15):
+        count = hpa.sync(facts(at, running=240, ready=count))
+        counts.append(count)
+
+    # Doubled twice; then 2 and eight more is the limit of the minute, until the two of instant 0 leave it.
+    assert counts == [4, 8, 10, 10, 12]
+
+
+def test_a_limit_that_is_already_passed_turns_nothing_back() -> None:
+    a_minute = Behaviour(Rates((RatePolicy("Pods", 4, 60.0),)), Rates((RatePolicy("Pods", 1, 60.0),)))
+    settings = HpaSettings(target=10.0, downscale_stabilisation_s=0.0, behaviour=a_minute)
+    raised, lowered = controller(settings, low=10), controller(settings, high=3)
+    raised.sync(facts(0, running=10, ready=1))  # to the bound: nine more than the four of a minute
+    lowered.sync(facts(0, running=10, ready=9))
+
+    assert raised.sync(facts(15, running=240, ready=10)) == 10
+    assert lowered.sync(facts(15, running=10, ready=3)) == 3
+
+
 def test_rates_without_a_policy_are_refused() -> None:
     with pytest.raises(ValueError, match="one at least"):
         Rates(())

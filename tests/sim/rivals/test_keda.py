@@ -79,10 +79,13 @@ def test_at_the_activation_threshold_it_is_not_active() -> None:
 
 
 def test_with_a_minimum_the_operator_takes_nothing_away() -> None:
-    keda = Keda(a_task(min_replicas=1), KedaSettings(HpaSettings(target=10.0)))
-    answers = [keda.tick(facts(at, ready=1)) for at in range(0, 3600, 15)]
+    keda = Keda(
+        a_task(min_replicas=1), KedaSettings(HpaSettings(target=10.0, downscale_stabilisation_s=9000.0))
+    )
+    answers = [keda.tick(facts(at, ready=5)) for at in range(0, 285, 15)]
+    answers += [keda.tick(facts(at, ready=5)) for at in range(3600, 7200, 30)]
 
-    assert set(answers) == {1}
+    assert set(answers) == {5}
 
 
 def test_too_few_without_activity_are_raised_to_the_minimum() -> None:

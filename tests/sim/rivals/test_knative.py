@@ -173,6 +173,10 @@ def test_one_replica_is_held_until_it_was_active_for_a_stable_window() -> None:
     assert counts == [1, 1, 1, 1, 0, 0]  # active since 0: at 60 inactive, with the activator long in the path
 
 
+def test_what_still_starts_beside_the_one_that_is_held_goes() -> None:
+    assert Knative(a_task(min_replicas=0)).tick(facts(0, ready=1, starting=2)) == 1
+
+
 def test_a_grace_period_passes_where_the_activator_was_not_in_the_path() -> None:
     task = a_task(min_replicas=0)
     counts = asked_in_a_row(Knative(task, KnativeSettings(burst_capacity=0.0)), task, 8 * [0], ready=1)

@@ -65,8 +65,8 @@ def test_with_a_factor_it_compounds_while_replicas_start() -> None:
 
     # 20 requests on 1 running want 1 + 2 x 1 = 3, although 2 would carry them (ray-project/ray#61731)
     assert rival.tick(facts(0, running=20, ready=1)) == 3
-    assert rival.tick(facts(15, running=30, ready=2, starting=1)) == 3  # (20+30)/2 = 2.5: 2 + 2 x 0.5
-    assert rival.tick(facts(30, running=40, ready=3)) == 4  # 3.5: 3 + 2 x 0.5
+    assert rival.tick(facts(15, queued=20, running=20, ready=2, starting=1)) == 4  # (20+40)/2: 2 + 2 x 1
+    assert rival.tick(facts(30, running=40, ready=3, starting=1)) == 5  # 40: 3 + 2 x 1
 
 
 # When
@@ -131,6 +131,10 @@ def test_from_zero_it_starts_as_many_as_the_factor() -> None:
     assert rival.tick(facts(0, queued=1)) == 3
 
 
+def test_from_zero_what_was_asked_for_is_not_taken_back() -> None:
+    assert RayServe(a_task(min_replicas=0), AT_ONCE).tick(facts(0, queued=5, starting=3)) == 3
+
+
 def test_while_the_first_ones_start_without_work_the_target_stays() -> None:
     rival = RayServe(a_task(min_replicas=0), AT_ONCE)
 
@@ -144,7 +148,7 @@ def test_zero_is_reached_from_one_and_with_a_delay_of_its_own() -> None:
     task = a_task(min_replicas=0)
 
     # to one after 30 s; the delay to zero then begins at the next question, 45, and is over at 105
-    assert asked_in_a_row(RayServe(task, settings), task, 9 * [0], ready=5) == [5, 5, 1, 1, 1, 1, 1, 0, 0]
+    assert asked_in_a_row(RayServe(task, settings), task, 9 * [0], ready=2) == [2, 2, 1, 1, 1, 1, 1, 0, 0]
 
 
 def test_without_it_the_delay_to_zero_is_the_one_down() -> None:

@@ -37,6 +37,14 @@ def test_before_a_day_is_known_the_recent_rate_is_the_forecast() -> None:
     assert answers[40] == 1
 
 
+def test_before_there_is_a_rate_nothing_is_given_back() -> None:
+    rival = SeasonalNewsvendor(TASK, EVEN)
+    answers = [rival.tick(facts(15.0 * turn, arrived=0, ready=4)) for turn in range(22)]
+
+    assert answers[:20] == 20 * [4]
+    assert answers[20] == 1
+
+
 def test_the_last_day_is_repeated_ahead_of_time() -> None:
     rival = SeasonalNewsvendor(TASK, EVEN)
     for at in range(0, DAY_S, 15):

@@ -69,6 +69,9 @@ def test_after_a_change_the_count_begins_anew() -> None:
 
     assert answers(SkyServe(ITS_OWN, quick), 15 * [40] + 15 * [80], ready=1) == 14 * [1] + 15 * [2] + [4]
 
+    down = SkyServeSettings(target_qps_per_replica=1.0, qps_window_s=20.0, downscale_delay_s=300.0)
+    assert answers(SkyServe(ITS_OWN, down), 15 * [40] + 15 * [20], ready=4) == 14 * [4] + 15 * [2] + [1]
+
 
 def test_at_zero_it_takes_what_is_wanted_at_once() -> None:
     rival = SkyServe(a_task(min_replicas=0, interval_s=20.0), ONE)

@@ -295,15 +295,18 @@ function build() {
   plots = [];
   const total = document.querySelector("#total .plots");
   if (total) total.replaceChildren(figure(comparison("Cost since the start", "USD, all services", "all services", 2, sumOfCosts), null));
-  document.querySelectorAll(".service .plots").forEach((box, k) => {
+  document.querySelectorAll(".service").forEach((section, k) => {
+    const box = section.querySelector(".plots");
+    if (!section.open) return box.replaceChildren();
     const name = report.services[k], shown = [...chosen].sort((a, b) => a - b).filter((at) => serviceOf(runs[at], name));
-    box.replaceChildren(
+    return box.replaceChildren(
       figure(comparison("Cost since the start", "USD", name, 2, (run) => serviceOf(run, name)?.usd), name),
       figure(comparison("Late requests since the start", "requests", name, 0, (run) => serviceOf(run, name)?.late), name),
       ...shown.map((at) => element("div", { class: shown.length === 1 ? "run wide" : "run" }, element("h3", {}, runs[at].name),
         ...ofRun(runs[at], serviceOf(runs[at], name)).map((spec) => figure(spec, name)))));
   });
   drawAll();
+  page.dataset.plots = plots.length;
 }
 function sumOfCosts(run) {
   if (!run.services.length) return null;
@@ -319,5 +322,8 @@ runs.forEach((run, at) => {
 document.getElementById("whole").addEventListener("click", () => show(0, count));
 addEventListener("resize", () => requestAnimationFrame(drawAll));
 build();
-page.dataset.plots = plots.length;
+// The browser tells of the sections that were open from the start as well, after the script; nothing is new then.
+document.querySelectorAll(".service").forEach((section) => section.addEventListener("toggle", () => {
+  if (section.open !== section.querySelector(".plots").hasChildNodes()) build();
+}));
 })();

@@ -1,0 +1,1 @@
+"""Proof by simulation: seeded bad weather for the whole daemon, and a referee who does not know its code."""
