@@ -315,10 +315,9 @@ def test_a_large_count_at_its_maximum_is_at_its_bound() -> None:
 
 def test_an_obstacle_is_named_below_a_floor_and_not_above_it() -> None:
     floor = (replace(DEAR, min_replicas=4),)
-    no_gpu = {"available": False}
 
-    below = Run(a_fleet(a_service(deployments=floor))).tick(0, 0, a=seen(1, **no_gpu))
-    above = Run(a_fleet(a_service(deployments=floor))).tick(0, 60, a=seen(5, **no_gpu))
+    below = Run(a_fleet(a_service(deployments=floor))).tick(0, 0, a=seen(1, available=False))
+    above = Run(a_fleet(a_service(deployments=floor))).tick(0, 60, a=seen(5, available=False))
 
     assert below.verdict() == (1, "no_capacity")
     assert above.verdict() == (5, "hold")

@@ -26,7 +26,7 @@ def test_what_is_given_from_tick_to_tick_cannot_be_changed(module: ModuleType) -
 
     assert kinds
     for kind in kinds:
-        assert kind.__dataclass_params__.frozen, kind
+        assert vars(kind)["__dataclass_params__"].frozen, kind
         assert "__slots__" in vars(kind), kind
 
 
