@@ -147,3 +147,9 @@ def test_the_brake_survives_a_restart() -> None:
 
     assert len(run.plan.brake) == 5
     assert run.plan.at == START + run.at
+
+
+def test_the_brake_holds_for_an_hour_to_the_second() -> None:
+    run = tick(busy(fleet_run()), 0, 0, 0, 30, 30)
+
+    assert run.past("s0").brake_until == START + run.at + 3600.0

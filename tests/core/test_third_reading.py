@@ -25,11 +25,12 @@ from autoscaler.core.proposals import Policy, Proposal, View
 from autoscaler.core.start_up import start_up_s
 from autoscaler.core.views import prices_of, view_of
 from autoscaler.policies.queue_depth import QueueDepth
-from tests.core.fleets import START, Limit, a_fleet, a_service, a_snapshot, seen
+from tests.core.fleets import START, Limit, a_fleet, a_service, a_snapshot, ranged, seen
 from tests.core.run import Run, chat_run
 
 DEAR = Deployment("chat", "a", "exo", 16, 6)
 CHEAP = Deployment("chat", "b", "cheap", 16, 6)
+ALIKE = {"exo/gpua5000": 1.0, "cheap/l4": 1.0}
 
 
 def silent(count: int) -> Observation:
@@ -291,3 +292,98 @@ def test_an_override_of_one_service_is_none_of_another(other: str) -> None:
 
     assert run.to() == 1
     assert run.verdict("x", other) == (5, "override")
+
+
+def test_what_is_set_when_blindness_begins_is_what_must_be_carried() -> None:
+    run = chat_run().settle(3, running=10, a=5)
+    assert run.evidence().need == 12.5
+
+    assert run.tick(None, None, a=5).evidence().need == 80.0
+
+
+def test_a_doubted_clock_keeps_what_is_set_and_remembers_that_it_did() -> None:
+    run = chat_run().settle(25, running=60, a=5).tick(0, 10, a=5, clock="back")
+
+    assert run.past().kept
+
+
+def test_a_large_count_at_its_maximum_is_at_its_bound() -> None:
+    run = chat_run(replicas_max=1000).tick(0, 100_000, a=0)
+
+    assert run.verdict() == (1000, "bounds")
+
+
+def test_an_obstacle_is_named_below_a_floor_and_not_above_it() -> None:
+    floor = (replace(DEAR, min_replicas=4),)
+
+    below = Run(a_fleet(a_service(deployments=floor))).tick(0, 0, a=seen(1, available=False))
+    above = Run(a_fleet(a_service(deployments=floor))).tick(0, 60, a=seen(5, available=False))
+
+    assert below.verdict() == (1, "no_capacity")
+    assert above.verdict() == (5, "hold")
+
+
+def test_the_day_of_hands_off_is_over_at_its_last_instant() -> None:
+    run = chat_run().tick(0, 20, a=2)
+    for count in (3, 4, 5, 5):
+        run.tick(0, 20, a=count)
+    until = run.known().left_alone_until
+    assert until is not None
+
+    run.tick(0, 20, a=4, after=until - START - run.at)
+
+    assert run.known().drift_until == until + 600
+
+
+def test_under_a_budget_the_cheaper_of_large_replicas_goes_first() -> None:
+    large = tuple(replace(d, capacity_per_replica=2_000_000.0, max_replicas=1) for d in (DEAR, CHEAP))
+    service = a_service(deployments=large, budget_usd_per_hour=1.0)
+    run = Run(a_fleet(service, fixed_prices={"exo/gpua5000": 1.0, "cheap/l4": 0.5}))
+
+    run.tick(0, 3_000_000, a=seen(0), b=seen(0, provider="cheap"))
+
+    assert run.counts() == {"a": 0, "b": 1}
+
+
+def test_free_replicas_take_nothing_from_what_ranges_may_spend() -> None:
+    ranges = a_service(deployments=(replace(DEAR, control="floor"),))
+    free = a_service("draw", deployments=(Deployment("draw", "x", "cheap", 16, 6),))
+    fleet = a_fleet(
+        ranges, free, budget_usd_per_hour=2.0, fixed_prices={"exo/gpua5000": 1.0, "cheap/l4": 0.0}
+    )
+
+    run = Run(fleet).tick(0, 10, a=ranged(1, 1, 1), keys={"draw/x": seen(3, provider="cheap")})
+
+    assert run.decision().range_to == (1, 2)
+
+
+def test_a_change_is_forgotten_when_its_period_is_over() -> None:
+    run = chat_run(step_period_s=60).tick(0, 60, a=1)
+    assert run.known().changes == ((START + run.at, 4),)
+
+    assert run.tick(0, 60, a=5, after=59.0).known().changes
+    assert run.tick(0, 60, a=5, after=1.0).known().changes == ()
+
+
+@pytest.mark.parametrize(("running", "reason"), [(84, "hold"), (60, "stabilised")])
+def test_with_several_deployments_too_a_hold_is_told_from_the_window(running: float, reason: str) -> None:
+    run = Run(
+        a_fleet(a_service(deployments=(DEAR, CHEAP)), fixed_prices={"exo/gpua5000": 1.0, "cheap/l4": 1.0})
+    )
+    run.settle(26, running=86, a=4, b=seen(3, provider="cheap"))
+
+    run.tick(0, running, a=4, b=seen(3, provider="cheap"))
+
+    assert run.verdict("a") == (4, reason)
+
+
+@pytest.mark.parametrize(("running", "reason"), [(60, "hold"), (30, "clock")])
+def test_a_doubted_clock_is_named_only_where_it_keeps_something(running: float, reason: str) -> None:
+    run = chat_run().settle(26, running=60, a=5)
+    run.tick(0, running, a=5, clock="back")
+    assert run.verdict() == (5, reason)
+
+    pair = Run(a_fleet(a_service(deployments=(DEAR, CHEAP)), fixed_prices=ALIKE))
+    pair.settle(26, running=86, a=4, b=seen(3, provider="cheap"))
+    pair.tick(0, 86 if running == 60 else 30, a=4, b=seen(3, provider="cheap"), clock="back")
+    assert pair.verdict("a") == (4, reason)

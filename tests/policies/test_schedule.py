@@ -11,6 +11,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from autoscaler.policies.schedule import Schedule
+from autoscaler.policies.schedule.wall import first_instant, last_instant
 from tests.policies.schedules import NEW_YORK, ZURICH, Said, a_schedule, instant, open_times, proposals, said
 from tests.policies.views import a_view
 
@@ -565,3 +567,36 @@ def test_dates_may_be_dates_of_toml() -> None:
         instant("2026-12-24 00:00", ZURICH),
         instant("2026-12-27 00:00", ZURICH),
     ]
+
+
+def test_a_window_of_ten_years_ahead_is_an_edge() -> None:
+    schedule = a_schedule({"start": "08:00", "end": "18:00", "at_least": 2, "from": "2037-06-01"})
+
+    (opens,) = schedule.edges(instant("2026-11-21 12:00"), 1)
+
+    assert opens.at == instant("2037-06-01 08:00", ZURICH)
+
+
+def test_a_zone_of_a_known_city_in_a_wrong_place_is_suggested() -> None:
+    with pytest.raises(ValidationError, match="did you mean Europe/Zurich"):
+        Schedule.model_validate({"time_zone": "Switzerland/Zurich", "windows": [{"at_least": 1}]})
+
+
+@pytest.mark.parametrize("year", range(2024, 2060, 3))
+def test_edges_are_found_from_any_year(year: int) -> None:
+    schedule = a_schedule({"start": "08:00", "end": "18:00", "at_least": 2})
+
+    (opens,) = schedule.edges(instant(f"{year}-03-01 00:00", ZURICH), 1)
+
+    assert opens.at == instant(f"{year}-03-01 08:00", ZURICH)
+
+
+@pytest.mark.parametrize("asked", [first_instant, last_instant])
+def test_an_instant_that_was_worked_out_is_looked_up(asked: Any) -> None:
+    zone = ZoneInfo(ZURICH)
+    asked(740_000, 17, zone)
+    known = asked.cache_info().hits
+
+    asked(740_000, 17, zone)
+
+    assert asked.cache_info().hits == known + 1

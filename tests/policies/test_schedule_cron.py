@@ -201,3 +201,13 @@ def test_the_first_time_of_a_line_that_begins_later_skips_the_days_that_are_exce
     (opens,) = schedule.edges(datetime(2026, 11, 21, 12, tzinfo=UTC).timestamp(), 1)
 
     assert opens.at == datetime(2027, 1, 15, 8, tzinfo=UTC).timestamp()
+
+
+def test_a_line_that_no_day_allows_has_no_time_within_a_year_and_is_asked_again_later() -> None:
+    at = int(datetime(2026, 11, 21, 12, tzinfo=UTC).timestamp())
+    never = CronWindow("0 8 * * *", 3600, ZoneInfo("UTC"), lambda _day: False, 1, date.max.toordinal() - 2)
+
+    around = never.around(at)
+
+    assert (around.current, around.next_start) == (None, None)
+    assert around.until == at + 200 * 86_400
