@@ -10,8 +10,7 @@ SEEDS ?= 50
 BIN := $(VENV)/bin
 export VENV
 
-.PHONY: help demo setup test lint types bench quality soak planted mutants lock check-lock docs check-docs image clean \
-    setup-run
+.PHONY: help demo setup test lint types bench quality soak planted mutants lock check-lock docs check-docs image clean setup-run
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile

@@ -39,8 +39,8 @@ def planted(bug: Bug) -> Iterator[None]:
         owner = getattr(owner, part)
     with (
         patch.object(owner, name, bug.make(getattr(owner, name))),
-        patch("autoscaler.daemon.tick.violations", lambda *_: ()),
-        patch("autoscaler.daemon.tick.decide", lambda *_: ANY),
+        patch("autoscaler.core.turn.violations", lambda *_: ()),
+        patch("autoscaler.core.turn.decide", lambda *_: ANY),
     ):
         yield
 
@@ -53,10 +53,11 @@ def _unjournalled(right: Any) -> Any:
     """Every third plan is believed to be journalled and is not."""
     turns = itertools.count(1)
 
-    async def record(self: Any, snapshot: Any, plan: Any, writes: Any) -> Any:
-        return 1 if next(turns) % 3 == 0 else await right(self, snapshot, plan, writes)
+    async def append(self: Any, kind: str, body: Any, at: Any = None) -> Any:
+        lost = kind == "tick" and next(turns) % 3 == 0
+        return 1 if lost else await right(self, kind, body, at)
 
-    return record
+    return append
 
 
 def _sent_twice(right: Any) -> Any:
@@ -173,7 +174,7 @@ _CORE: Final = "autoscaler.core."
 _TICK: Final = "autoscaler.daemon.tick:"
 
 BUGS: Final = (
-    Bug("a plan is not journalled", f"{_TICK}Ticker._record", _unjournalled, frozenset({"10"})),
+    Bug("a plan is not journalled", f"{_TICK}Ticker._append", _unjournalled, frozenset({"10"})),
     Bug("a write is sent twice", f"{_TICK}act", _sent_twice, frozenset({"10"})),
     Bug("a write asks for one more", f"{_TICK}act", _one_more, frozenset({"10"})),
     Bug(
