@@ -9,8 +9,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-from autoscaler.world.shapes import shape_rows
-
 from autoscaler.core.fleet import Deployment, Fleet, NamedPolicy, Service, SignalRule
 from autoscaler.policies.queue_depth import QueueDepth
 from autoscaler.sim.demand import Demand
@@ -23,6 +21,7 @@ from autoscaler.sim.scaler import OurDecision
 from autoscaler.world.gateway import Counters
 from autoscaler.world.plant import DeploymentSpec
 from autoscaler.world.service_time import MeanServiceTime
+from autoscaler.world.shapes import shape_rows
 from autoscaler.world.start_up import StartUp
 from autoscaler.world.trace import Row
 from benchmarks.figures import Figure, show

@@ -7,9 +7,10 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from autoscaler.clock import SystemClock
 from autoscaler.sim.result import RunResult
 
 Progress = Callable[[float], None]
@@ -24,6 +25,13 @@ class Entry:
 
     name: str
     make: Callable[[Progress], RunResult]
+
+    def timed(self, progress: Progress) -> RunResult:
+        """Make it, and say how long that took."""
+        clock = SystemClock()
+        began = clock.monotonic()
+        result = self.make(progress)
+        return replace(result, took_s=clock.monotonic() - began)
 
 
 def processors() -> int:
@@ -52,7 +60,7 @@ def _in_turn(entries: Sequence[Entry], progress: Callable[[Sequence[float]], Non
             shares[index] = share
             progress(shares)
 
-        yield entry.make(tell)
+        yield entry.timed(tell)
 
 
 _entries: Sequence[Entry] = ()
@@ -74,7 +82,7 @@ def _work(index: int) -> RunResult:
     def tell(share: float) -> None:
         _shares[index] = share
 
-    return _entries[index].make(tell)
+    return _entries[index].timed(tell)
 
 
 def _side_by_side(

@@ -37,6 +37,11 @@ def test_several_jobs_are_other_processes_and_one_is_this() -> None:
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
+def test_each_run_says_how_long_it_took(jobs: int) -> None:
+    assert all(0.0 < one.took_s < 60.0 for one in contest(ENTRIES, jobs))
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
 def test_progress_ends_with_everything_done(jobs: int) -> None:
     told: list[list[float]] = []
 
