@@ -49,7 +49,7 @@ planted: setup ## deliberate bugs, each of which tests must notice
 	@$(BIN)/python -m tests.planted $(ARGS)
 
 mutants: setup ## random bugs in core and policies, and the share of them that tests notice
-	@$(BIN)/python scripts/mutants.py $(ARGS)
+	@$(BIN)/python -m scripts.mutants $(ARGS)
 
 lock: setup ## write the lock files from pyproject.toml; ARGS=--upgrade takes the newest versions
 	@scripts/lock.sh $(ARGS)
