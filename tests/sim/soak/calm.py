@@ -161,11 +161,18 @@ class Calm:
         told: str,
     ) -> None:
         for place in shop.places:
+            if self._usd(shop, place) == 0.0:
+                continue  # What costs nothing is no waste.
             fewer = {**counts, place.name: counts[place.name] - 1}
             if fewer[place.name] < each[place.name].low or sum(fewer.values()) < least:
                 continue
             if _capacity(shop.places, list(fewer.values())) >= need * (1 + _SLACK):
                 self._foul("calm: spare", shop, f"{place.name} has one too many: {told}")
+
+    def _usd(self, shop: Shop, place: Place) -> float | None:
+        """What a replica costs per hour; None is not known."""
+        known = self._referee.known.get(f"{shop.name}/{place.name}")
+        return rules.usd_per_replica_hour(place, known, self._configuration, self._referee.prices)
 
     def _dear(
         self,
@@ -177,13 +184,7 @@ class Calm:
         told: str,
     ) -> None:
         """A move that pays (4.5) must have been made."""
-        keys = [f"{shop.name}/{place.name}" for place in shop.places]
-        prices = [
-            rules.usd_per_replica_hour(
-                place, self._referee.known.get(key), self._configuration, self._referee.prices
-            )
-            for key, place in zip(keys, shop.places, strict=True)
-        ]
+        prices = [self._usd(shop, place) for place in shop.places]
         if self._has_budget(shop) or None in prices:
             return
         usd = [price or 0.0 for price in prices]

@@ -72,6 +72,8 @@ def draw(seed: int, kind: Kind = Kind.LONG) -> Scenario:
     calm = max(calm_ticks(one, interval_s) for one in configurations)
     prices = {f"{v['provider']}/{v['gpu_type']}": chance.choice([0.5, 1.0, 1.1, 2.0, 4.0]) for v in estate}
     known = {key: usd for key, usd in prices.items() if kind is Kind.HTTP or chance.random() < 0.85}
+    if kind is Kind.HTTP:
+        configurations = [_loadable(one, known) for one in configurations]
     names = sorted({shop.name for one in configurations for shop in one.shops})
     scenario = Scenario(
         seed=seed,
@@ -87,6 +89,40 @@ def draw(seed: int, kind: Kind = Kind.LONG) -> Scenario:
         calm_demand={name: _level(chance) for name in names},
     )
     return scenario.model_copy(update={"acts": tuple(storm(chance, scenario))})
+
+
+def _loadable(configuration: Configuration, prices: Mapping[str, float]) -> Configuration:
+    """As a file has it: all prices stated, and no budget that ``min_replicas`` alone exceed (it is refused)."""
+    known = {**prices, **configuration.fixed_prices}
+    floors = {shop.name: _floor_usd_per_hour(shop, known) for shop in configuration.shops}
+    shops = [
+        shop.model_copy(
+            update={
+                "keys": {
+                    key: value
+                    for key, value in shop.keys.items()
+                    if key != "budget_usd_per_hour" or value >= floors[shop.name]
+                }
+            }
+        )
+        for shop in configuration.shops
+    ]
+    budget = configuration.budget_usd_per_hour
+    fits = budget is None or budget >= sum(floors.values())
+    return configuration.model_copy(
+        update={
+            "shops": tuple(shops),
+            "budget_usd_per_hour": budget if fits else None,
+            "fixed_prices": known,
+        }
+    )
+
+
+def _floor_usd_per_hour(shop: Shop, prices: Mapping[str, float]) -> float:
+    return sum(
+        place.min_replicas * place.gpus * prices.get(f"{place.provider}/{place.gpu_type}", 0.0)
+        for place in shop.places
+    )
 
 
 def _level(chance: random.Random) -> float:
