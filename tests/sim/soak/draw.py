@@ -92,7 +92,7 @@ def draw(seed: int, kind: Kind = Kind.LONG) -> Scenario:
 
 
 def _loadable(configuration: Configuration, prices: Mapping[str, float]) -> Configuration:
-    """As a file has it: all prices stated, and no budget that ``min_replicas`` alone exceed (it is refused)."""
+    """As a file has it: all prices stated, and no budget that ``min_replicas`` alone exceed."""
     known = {**prices, **configuration.fixed_prices}
     floors = {shop.name: _floor_usd_per_hour(shop, known) for shop in configuration.shops}
     shops = [
