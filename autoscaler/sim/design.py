@@ -69,7 +69,7 @@ def design_of(
     """The design for this configuration, and what had to be assumed. Raises: UnknownSignal."""
     notes: list[str] = []
     services = {
-        name: _service(service, gpus, demands[name], around, notes)
+        name: _service(service, gpus, fleet.fixed_prices, demands[name], around, notes)
         for name, service in fleet.services.items()
         if name in demands
     }
@@ -120,13 +120,16 @@ def task_of(service: PlantService, interval_s: float) -> Task:
 def _service(
     service: Service,
     gpus: Mapping[str, Gpus],
+    fixed_prices: Mapping[str, float],
     demand: Demand,
     around: Circumstances,
     notes: list[str],
 ) -> PlantService:
     facts = around.plant.service(service.name)
     summary = demand.summary()
-    deployments = [_deployment(one, gpus.get(one.key), around, notes) for one in service.deployments]
+    deployments = [
+        _deployment(one, gpus.get(one.key), fixed_prices, around, notes) for one in service.deployments
+    ]
     _note_room(service.name, deployments, summary, notes)
     return PlantService(
         name=service.name,
@@ -138,10 +141,18 @@ def _service(
 
 
 def _deployment(
-    deployment: Deployment, gpus: Gpus | None, around: Circumstances, notes: list[str]
+    deployment: Deployment,
+    gpus: Gpus | None,
+    fixed_prices: Mapping[str, float],
+    around: Circumstances,
+    notes: list[str],
 ) -> PlantDeployment:
     facts = around.plant.deployment(deployment.service, deployment.name)
+    gpu_type = facts.gpu_type or (gpus.gpu_type if gpus is not None else None) or GPU_WHERE_UNKNOWN
+    # The configuration's own price of this GPU type wins over what a vendor told, as it does live.
     price = facts.usd_per_gpu_hour
+    if price is None:
+        price = fixed_prices.get(f"{deployment.provider}/{gpu_type}")
     if price is None and gpus is not None:
         price = gpus.usd_per_gpu_hour
     if price is None:
@@ -153,7 +164,7 @@ def _deployment(
     spec = DeploymentSpec(
         id=deployment.key,
         name=deployment.key,
-        gpu_type=facts.gpu_type or (gpus.gpu_type if gpus is not None else None) or GPU_WHERE_UNKNOWN,
+        gpu_type=gpu_type,
         gpus_per_replica=facts.gpus_per_replica or (gpus.gpus_per_replica if gpus is not None else 1),
         concurrency=facts.concurrency or max(1, math.floor(deployment.capacity_per_replica)),
         usd_per_gpu_hour=price,

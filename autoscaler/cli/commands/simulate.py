@@ -78,17 +78,10 @@ def _entries(wish: Wish, inputs: Inputs) -> Iterator[Entry]:
 
 
 def _hardware(config: Config, past: Past | None) -> Mapping[str, Gpus]:
-    """What the configuration tells of GPUs, and where it does not, what a journal does."""
+    """What the configuration tells of GPUs, or better, what vendors told the daemon of the journal."""
     if past is None:
         return config.gpus
-    told = dict(past.hardware)
-    for key, stated in config.gpus.items():
-        seen = told.get(key)
-        if seen is None:
-            continue
-        fixed = stated.usd_per_gpu_hour
-        told[key] = replace(seen, usd_per_gpu_hour=fixed) if fixed is not None else seen
-    return {**config.gpus, **told}
+    return {**config.gpus, **past.hardware}
 
 
 def _ours(
