@@ -198,7 +198,7 @@ class Calm:
         tables = [self._configuration.policies[name] for name in shop.policies]
         percent = max((t["switch_if_saves_percent"] for t in tables if t["kind"] == "gpu_price"), default=0.0)
         payback_s = float(shop.keys.get("switch_payback_s", 3600.0))
-        starts_s = [evidence["deployments"][place.name]["start_up_p90_s"] for place in shop.places]
+        starts_s = [evidence["deployments"][place.name].get("start_up_p90_s", 0.0) for place in shop.places]
 
         def pays(one: tuple[int, ...]) -> bool:
             twice = sum(
