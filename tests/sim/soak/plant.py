@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -129,7 +130,8 @@ class Plant:
         level = self.demand.get(one.key.partition("/")[0], 0.0)
         wanted = math.ceil(level / one.place.capacity)
         highest = max(one.asked.maximum, 1 if one.place.wakes and level > 0 else 0)
-        self._bring(one, min(max(wanted, one.asked.minimum), highest))
+        with suppress(NoCapacity):  # The vendor finds no GPU for itself, and looks again.
+            self._bring(one, min(max(wanted, one.asked.minimum), highest))
 
     def _bring(self, one: Deployed, count: int) -> None:
         try:
