@@ -8,6 +8,7 @@ from multiprocessing import get_context
 
 from tests.sim.soak.draw import Kind, draw
 from tests.sim.soak.play import Verdict, play
+from tests.sim.soak.referee import Foul
 
 Job = tuple[int, Kind]
 """A seed, and how it is played."""
@@ -24,5 +25,9 @@ def played(todo: Sequence[Job], jobs: int) -> Iterator[tuple[Job, Verdict]]:
 
 
 def play_one(job: Job) -> tuple[Job, Verdict]:
-    """One seed."""
-    return job, play(draw(job[0], job[1]))
+    """One seed. A run that breaks is a foul of its own, by name, and does not end the others."""
+    scenario = draw(job[0], job[1])
+    try:
+        return job, play(scenario)
+    except Exception as error:  # noqa: BLE001 - whatever it is, its seed must be known
+        return job, Verdict(job[0], [Foul("broke", scenario.starts_at, repr(error))], "", 0)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
+from tests.sim.soak.crew import played
 from tests.sim.soak.draw import Kind, draw
 from tests.sim.soak.planted import BUGS, Bug, planted
-from tests.sim.soak.play import play
+from tests.sim.soak.play import Verdict, play
 from tests.sim.soak.scenario import Act, Scenario, What
 from tests.sim.soak.shrink import shrunk
 
@@ -70,3 +72,15 @@ def test_a_failing_scenario_is_cut_down_to_what_a_person_can_read() -> None:
 def test_an_act_covers_its_ticks() -> None:
     act = Act(tick=3, what=What.HANG, ticks=2)
     assert [tick for tick in range(7) if act.covers(tick)] == [3, 4]
+
+
+def test_a_run_that_breaks_is_told_by_its_seed_and_ends_no_other() -> None:
+    def breaks(scenario: Scenario) -> Verdict:
+        if scenario.seed == 1:
+            raise KeyError("something of the harness itself")
+        return Verdict(scenario.seed, [], "", 0)
+
+    with patch("tests.sim.soak.crew.play", breaks):
+        verdicts = dict(played([(0, Kind.SHORT), (1, Kind.SHORT), (2, Kind.SHORT)], jobs=1))
+
+    assert [verdict.check for verdict in verdicts.values()] == [None, "broke", None]
