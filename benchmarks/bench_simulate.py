@@ -14,12 +14,12 @@ from autoscaler.core.fleet import Deployment, Fleet, NamedPolicy, Service, Signa
 from autoscaler.policies.queue_depth import QueueDepth
 from autoscaler.sim.demand import Demand
 from autoscaler.sim.known_future import clairvoyant_run
-from autoscaler.sim.plant import Design, PlantDeployment, PlantService, Signal
+from autoscaler.sim.plant import Design, PlantDeployment, PlantService
 from autoscaler.sim.report.page import page
 from autoscaler.sim.result import RunResult
 from autoscaler.sim.run import run
 from autoscaler.sim.scaler import OurDecision
-from autoscaler.world.gateway import Counters
+from autoscaler.sim.signals import signals_of
 from autoscaler.world.plant import DeploymentSpec
 from autoscaler.world.service_time import MeanServiceTime
 from autoscaler.world.shapes import shape_rows
@@ -35,16 +35,9 @@ PEAK_PER_S = 4.0
 """About a million requests in a week of the shape."""
 
 
-def _reading(name: str) -> Signal:
-    def read(counters: Counters) -> float:
-        return float(getattr(counters, name))
-
-    return read
-
-
 def design_of(services: int, days: float, peak_per_s: float = PEAK_PER_S) -> Design:
     """So many services with one deployment each, all with demand of their own."""
-    signals = {name: _reading(name) for name in ("queued", "running", "arrived_total", "started_total")}
+    signals = signals_of("any", ("queued", "running", "arrived_total", "started_total"), {})
     built: dict[str, PlantService] = {}
     for index in range(services):
         name = f"s{index:03d}"

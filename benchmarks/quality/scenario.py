@@ -12,8 +12,8 @@ from typing import Final
 
 from autoscaler.sim.demand import Demand, scaled_to_peak
 from autoscaler.sim.design import FULL
-from autoscaler.sim.plant import COUNTERS, Design, PlantDeployment, PlantService, Signal
-from autoscaler.world.gateway import Counters
+from autoscaler.sim.plant import COUNTERS, Design, PlantDeployment, PlantService
+from autoscaler.sim.signals import signals_of
 from autoscaler.world.plant import DeploymentSpec
 from autoscaler.world.service_time import MeanServiceTime, ServiceTime, TokenServiceTime
 from autoscaler.world.start_up import StartUp
@@ -85,17 +85,10 @@ def design(path: Path, scenario: Scenario, seed: int = 0) -> Design:
         name=SERVICE,
         demand=demand,
         deployments=(deployment,),
-        signals={name: _reading(name) for name in COUNTERS},
+        signals=signals_of(SERVICE, COUNTERS, {}),
         promise_wait_s=PROMISE_WAIT_S,
     )
     return Design({SERVICE: service}, STARTS_AT, demand.length_s, seed)
-
-
-def _reading(name: str) -> Signal:
-    def read(counters: Counters) -> float:
-        return float(getattr(counters, name))
-
-    return read
 
 
 def _demand(path: Path, scenario: Scenario) -> Demand:

@@ -7,6 +7,7 @@ from functools import partial
 from importlib.util import find_spec
 
 from autoscaler.cli.terminal.exits import Trouble
+from autoscaler.sim.clairvoyant import NumpyMissing
 from autoscaler.sim.contest import Entry, Progress
 from autoscaler.sim.design import task_of
 from autoscaler.sim.known_future import NAME as CLAIRVOYANT
@@ -16,8 +17,6 @@ from autoscaler.sim.result import RunResult
 from autoscaler.sim.rivals import RIVALS
 from autoscaler.sim.run import run
 from autoscaler.sim.scaler import RivalScaler
-
-EXTRA = "pip install 'autoscaler[clairvoyant]'"
 
 
 def rival_entries(text: str, design: Design, interval_s: float, share: float) -> Iterator[Entry]:
@@ -40,7 +39,7 @@ def _names(text: str) -> list[str]:
         if name not in known:
             raise Trouble(f"--rivals: {name!r} is no rival; allowed are all, none and {', '.join(known)}")
     if CLAIRVOYANT in names and not _has_numpy():
-        raise Trouble(f"--rivals: {CLAIRVOYANT} needs numpy, which is not installed: {EXTRA}")
+        raise Trouble(f"--rivals: {NumpyMissing()}")
     return list(dict.fromkeys(names))
 
 

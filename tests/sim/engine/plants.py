@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from autoscaler.core.fleet import Deployment, Fleet, NamedPolicy, Service, SignalRule
 from autoscaler.policies.queue_depth import QueueDepth
 from autoscaler.sim.demand import Demand
-from autoscaler.sim.plant import COUNTERS, Design, PlantDeployment, PlantService, Signal
-from autoscaler.world.gateway import Counters
+from autoscaler.sim.plant import COUNTERS, Design, PlantDeployment, PlantService
+from autoscaler.sim.signals import signals_of
 from autoscaler.world.plant import DeploymentSpec
 from autoscaler.world.service_time import MeanServiceTime
 from autoscaler.world.start_up import StartUp
@@ -53,7 +53,7 @@ def a_design(demand: Demand, *deployments: PlantDeployment, seed: int = 0, **sto
         name="chat",
         demand=demand,
         deployments=deployments or (a_deployment(),),
-        signals={name: _reading(name) for name in COUNTERS},
+        signals=signals_of("chat", COUNTERS, {}),
     )
     return Design(
         {"chat": service},
@@ -62,13 +62,6 @@ def a_design(demand: Demand, *deployments: PlantDeployment, seed: int = 0, **sto
         seed,
         stock={f"gpu-{name}": gpus for name, gpus in stock.items()},
     )
-
-
-def _reading(name: str) -> Signal:
-    def read(counters: Counters) -> float:
-        return float(getattr(counters, name))
-
-    return read
 
 
 def a_fleet(design: Design, **keys: object) -> Fleet:

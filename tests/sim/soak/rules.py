@@ -76,6 +76,15 @@ def limit_of(
     high = min((o["at_most"] for o in mine if o.get("at_most") is not None), default=NO_LIMIT)
     low = max(low, place.min_replicas)
     high = max(high, low)
+    low, high, forced, by_hand = _overridden(low, high, overrides)
+    if place.zero == "impossible" and place.max_replicas > 0:
+        low, high = max(low, 1), max(high, 1)
+    most = place.max_replicas
+    return Limit(min(low, most), min(high, most), min(forced, most), min(by_hand, most))
+
+
+def _overridden(low: int, high: int, overrides: Iterable[Mapping[str, Any]]) -> tuple[int, int, int, int]:
+    """Both limits after what people said, the ceiling that they force, and the floor that is theirs."""
     forced, by_hand = NO_LIMIT, 0
     for override in overrides:
         least, most = override.get("at_least"), override.get("at_most")
@@ -88,10 +97,7 @@ def limit_of(
                 min(forced, most),
                 min(by_hand, most),
             )
-    if place.zero == "impossible" and place.max_replicas > 0:
-        low, high = max(low, 1), max(high, 1)
-    most = place.max_replicas
-    return Limit(min(low, most), min(high, most), min(forced, most), min(by_hand, most))
+    return low, high, forced, by_hand
 
 
 def total_of(
@@ -104,18 +110,7 @@ def total_of(
     low = max((o["at_least"] for o in mine if o.get("at_least") is not None), default=0)
     high = min((o["at_most"] for o in mine if o.get("at_most") is not None), default=NO_LIMIT)
     high = max(high, low, sum(limit.low for limit in each.values()))
-    forced, by_hand = NO_LIMIT, 0
-    for override in overrides:
-        least, most = override.get("at_least"), override.get("at_most")
-        if least is not None:
-            low, high, by_hand = max(low, least), max(high, least), max(by_hand, least)
-        if most is not None:
-            low, high, forced, by_hand = (
-                min(low, most),
-                min(high, most),
-                min(forced, most),
-                min(by_hand, most),
-            )
+    low, high, forced, by_hand = _overridden(low, high, overrides)
     if forced < sum(limit.low for limit in each.values()):
         each = {name: Limit(o.by_hand, o.high, o.forced, o.by_hand) for name, o in each.items()}
         high = max(high, sum(limit.low for limit in each.values()))
